@@ -1,0 +1,177 @@
+//! The cluster: namespaces, nodes, wires, API objects.
+
+use crate::api::Api;
+use crate::fact::{Fact, Gaps};
+use crate::fib::Fib;
+use crate::link::Links;
+use crate::neigh::{Fdb, Neighs};
+use crate::netfilter::Netfilter;
+use crate::socket::Sockets;
+use crate::sysctl::Sysctls;
+use netwhy_snapshot::Snapshot;
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+/// Index into [`Cluster::netns`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NetnsId(pub u32);
+
+/// Index into [`Cluster::nodes`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId(pub u32);
+
+/// Index into [`Cluster::segments`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SegmentId(pub u32);
+
+/// Everything that is known about a cluster.
+#[derive(Clone, Debug)]
+pub struct Cluster {
+    /// Cluster name as `bundle.json` gives it, possibly empty.
+    pub name: String,
+    /// Network namespaces, in the order of their folders.
+    pub netns: Vec<Arc<Netns>>,
+    /// Nodes, sorted by name: those of the API and those of the bundle.
+    pub nodes: Vec<Node>,
+    /// Layer 2 segments that the bundle does not show and that are assumed (bundle.md, "How namespaces are wired", 3).
+    pub segments: Vec<Segment>,
+    /// API objects.
+    pub api: Arc<Api>,
+    /// What is not known.
+    pub gaps: Gaps,
+    /// The snapshot, for evidence: lines of members, files, counters.
+    pub snapshot: Arc<Snapshot>,
+}
+
+/// An assumed broadcast domain: interfaces without a known peer whose addresses share a subnet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Segment {
+    /// The subnet, e.g. 192.168.50.0/24.
+    pub subnet: ipnet::Ipv4Net,
+    /// Members: namespace and ifindex.
+    pub ports: Vec<(NetnsId, u32)>,
+}
+
+/// Whose namespace it is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum NetnsKind {
+    /// The node's own.
+    Host {
+        /// Node name.
+        node: String,
+    },
+    /// A pod's.
+    Pod {
+        /// Node name.
+        node: String,
+        /// Kubernetes namespace.
+        namespace: String,
+        /// Pod name.
+        name: String,
+    },
+    /// A host that is no node: client, router, switch.
+    Outside {
+        /// Its name.
+        name: String,
+    },
+}
+
+/// One network namespace with all its facts.
+#[derive(Clone, Debug)]
+pub struct Netns {
+    /// Own id.
+    pub id: NetnsId,
+    /// Whose it is.
+    pub kind: NetnsKind,
+    /// Folder in the bundle, e.g. `nodes/worker-1/host`.
+    pub dir: String,
+    /// Links with their addresses and the configuration that sysctls give them.
+    pub links: Fact<Arc<Links>>,
+    /// Rules and routes, IPv4.
+    pub fib: Fact<Arc<Fib>>,
+    /// Neighbours, IPv4.
+    pub neigh: Fact<Arc<Neighs>>,
+    /// Forwarding entries of bridges and VXLAN devices.
+    pub fdb: Fact<Arc<Fdb>>,
+    /// Netfilter, IPv4.
+    pub netfilter: Arc<Netfilter>,
+    /// Sysctls as read.
+    pub sysctl: Fact<Arc<Sysctls>>,
+    /// Listeners and bound sockets.
+    pub sockets: Fact<Arc<Sockets>>,
+}
+
+/// A node by name.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// Name.
+    pub name: String,
+    /// Its own namespace, if the bundle has its folder.
+    pub host: Option<NetnsId>,
+    /// Namespaces of its pods.
+    pub pods: Vec<NetnsId>,
+    /// `status.addresses` of type InternalIP, IPv4.
+    pub internal_ips: Vec<Ipv4Addr>,
+    /// `spec.podCIDR`s, IPv4.
+    pub pod_cidrs: Vec<ipnet::Ipv4Net>,
+    /// Files of the node by absolute path (`/etc/sysctl.d/99-k8s.conf`), as far as they were recorded; directories that
+    /// were read and are empty map to themselves with a trailing slash and an empty text.
+    pub files: Fact<Arc<BTreeMap<String, String>>>,
+}
+
+impl Cluster {
+    /// A namespace by id.
+    ///
+    /// # Panics
+    /// If the id belongs to another cluster.
+    #[must_use]
+    pub fn ns(&self, id: NetnsId) -> &Netns {
+        &self.netns[id.0 as usize]
+    }
+
+    /// The node of a name.
+    #[must_use]
+    pub fn node(&self, name: &str) -> Option<&Node> {
+        self.nodes.binary_search_by(|n| n.name.as_str().cmp(name)).ok().map(|i| &self.nodes[i])
+    }
+
+    /// The namespace of a pod: its own, or its node's with `hostNetwork`. `None` if the bundle has neither.
+    #[must_use]
+    pub fn pod_netns(&self, namespace: &str, name: &str) -> Option<NetnsId> {
+        let own = self.netns.iter().find(|n| matches!(&n.kind, NetnsKind::Pod { namespace: a, name: b, .. } if a == namespace && b == name));
+        if let Some(ns) = own {
+            return Some(ns.id);
+        }
+        let pod = self.api.pod(namespace, name)?;
+        if pod.host_network { self.node(&pod.node)?.host } else { None }
+    }
+
+    /// The namespace of a host outside the cluster.
+    #[must_use]
+    pub fn outside(&self, name: &str) -> Option<NetnsId> {
+        self.netns.iter().find(|n| matches!(&n.kind, NetnsKind::Outside { name: a } if a == name)).map(|n| n.id)
+    }
+}
+
+impl NetnsKind {
+    /// The node that a namespace lies on.
+    #[must_use]
+    pub fn node(&self) -> Option<&str> {
+        match self {
+            NetnsKind::Host { node } | NetnsKind::Pod { node, .. } => Some(node),
+            NetnsKind::Outside { .. } => None,
+        }
+    }
+}
+
+impl std::fmt::Display for NetnsKind {
+    /// `node/worker-1`, `pod/shop/web`, `outside/client`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            NetnsKind::Host { node } => write!(f, "node/{node}"),
+            NetnsKind::Pod { namespace, name, .. } => write!(f, "pod/{namespace}/{name}"),
+            NetnsKind::Outside { name } => write!(f, "outside/{name}"),
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! Links, addresses and what the sysctls make of them.
+
+use crate::cluster::{NetnsId, SegmentId};
+use crate::fact::{Fact, GapId};
+use netwhy_wire::Mac;
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+/// The links of a namespace, by ifindex.
+#[derive(Clone, Debug, Default)]
+pub struct Links {
+    by_index: BTreeMap<u32, Link>,
+    /// Configuration under `net.ipv4.conf.all`.
+    pub all: IfConf,
+}
+
+/// One link.
+#[derive(Clone, Debug)]
+pub struct Link {
+    /// ifindex.
+    pub index: u32,
+    /// Name.
+    pub name: Box<str>,
+    /// `IFF_UP`.
+    pub up: bool,
+    /// Carrier (`IFF_LOWER_UP`).
+    pub carrier: bool,
+    /// `IFF_NOARP`: no neighbour is resolved.
+    pub noarp: bool,
+    /// MTU in bytes.
+    pub mtu: u32,
+    /// Own MAC; zero for links without one.
+    pub mac: Mac,
+    /// What it is.
+    pub kind: LinkKind,
+    /// ifindex of the bridge (or other master) that it belongs to.
+    pub master: Option<u32>,
+    /// Settings as a bridge port.
+    pub port: Option<BridgePort>,
+    /// IPv4 addresses in the kernel's order.
+    pub addrs: Vec<Ifaddr>,
+    /// `net.ipv4.conf.<link>` together with `all`, as the kernel combines them.
+    pub conf: IfConf,
+    /// A tc or XDP program, or a qdisc that can filter, was seen here: what it does is not known.
+    pub program: Option<GapId>,
+}
+
+/// An IPv4 address of a link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ifaddr {
+    /// The address (`ifa_local`).
+    pub addr: Ipv4Addr,
+    /// Prefix length.
+    pub prefix: u8,
+    /// `IFA_F_SECONDARY`.
+    pub secondary: bool,
+    /// Scope: 0 global, 253 link, 254 host.
+    pub scope: u8,
+}
+
+/// Kind of a link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LinkKind {
+    /// `lo`.
+    Loopback,
+    /// One end of a pair.
+    Veth {
+        /// The other end, where the bundle has it.
+        peer: Option<(NetnsId, u32)>,
+        /// Assumed segment, where it has not.
+        segment: Option<SegmentId>,
+    },
+    /// Linux bridge.
+    Bridge {
+        /// `info_data.nf_call_iptables` of this bridge.
+        nf_call_iptables: bool,
+        /// VLAN filtering is on: not modelled.
+        vlan_filtering: bool,
+    },
+    /// VXLAN device.
+    Vxlan(Vxlan),
+    /// A network card, or anything that reaches hosts of its subnet directly.
+    Device {
+        /// Assumed segment.
+        segment: Option<SegmentId>,
+    },
+    /// Not modelled: what enters it is not known further.
+    Other(GapId),
+}
+
+/// Settings of a VXLAN device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Vxlan {
+    /// VXLAN network identifier.
+    pub vni: u32,
+    /// UDP port, both as destination and as the socket's own.
+    pub port: u16,
+    /// Source address of the outer header.
+    pub local: Option<Ipv4Addr>,
+    /// Default destination (`remote`).
+    pub remote: Option<Ipv4Addr>,
+    /// ifindex of the lower device (`dev`).
+    pub lower: Option<u32>,
+    /// Learns addresses from what it receives.
+    pub learning: bool,
+    /// `external` (collect metadata): not modelled.
+    pub external: bool,
+}
+
+/// Settings of a bridge port (`bridge -j -d link`, or `info_slave_data`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BridgePort {
+    /// STP state is forwarding.
+    pub forwarding: bool,
+    /// Hairpin mode.
+    pub hairpin: bool,
+    /// Isolated from other isolated ports.
+    pub isolated: bool,
+    /// Learns source addresses.
+    pub learning: bool,
+    /// Floods unknown unicast.
+    pub flood: bool,
+}
+
+/// `net.ipv4.conf.*` of one link, already combined with `all` where the kernel does.
+/// Source: `include/linux/inetdevice.h` (`IN_DEV_ANDCONF`, `IN_DEV_ORCONF`, `IN_DEV_MAXCONF`).
+#[derive(Clone, Debug)]
+pub struct IfConf {
+    /// `forwarding`: this link's own value.
+    pub forwarding: Fact<bool>,
+    /// `rp_filter`: max(all, link).
+    pub rp_filter: Fact<u8>,
+    /// `accept_local`: all or link.
+    pub accept_local: Fact<bool>,
+    /// `route_localnet`: all or link.
+    pub route_localnet: Fact<bool>,
+    /// `src_valid_mark`: all or link.
+    pub src_valid_mark: Fact<bool>,
+    /// `send_redirects`: all or link.
+    pub send_redirects: Fact<bool>,
+    /// `proxy_arp`: all or link.
+    pub proxy_arp: Fact<bool>,
+    /// `arp_ignore`: max(all, link).
+    pub arp_ignore: Fact<u8>,
+    /// `arp_filter`: all or link.
+    pub arp_filter: Fact<bool>,
+}
+
+impl Default for IfConf {
+    /// Every value is the gap number 0; a builder replaces it.
+    fn default() -> Self {
+        let g = GapId(0);
+        IfConf {
+            forwarding: Err(g),
+            rp_filter: Err(g),
+            accept_local: Err(g),
+            route_localnet: Err(g),
+            src_valid_mark: Err(g),
+            send_redirects: Err(g),
+            proxy_arp: Err(g),
+            arp_ignore: Err(g),
+            arp_filter: Err(g),
+        }
+    }
+}
+
+impl Links {
+    /// From a list; a repeated ifindex keeps the first.
+    #[must_use]
+    pub fn new(links: Vec<Link>, all: IfConf) -> Self {
+        let mut by_index = BTreeMap::new();
+        for link in links {
+            by_index.entry(link.index).or_insert(link);
+        }
+        Links { by_index, all }
+    }
+
+    /// By ifindex.
+    #[must_use]
+    pub fn get(&self, index: u32) -> Option<&Link> {
+        self.by_index.get(&index)
+    }
+
+    /// For builders and patches.
+    pub fn get_mut(&mut self, index: u32) -> Option<&mut Link> {
+        self.by_index.get_mut(&index)
+    }
+
+    /// By name.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Option<&Link> {
+        self.by_index.values().find(|l| &*l.name == name)
+    }
+
+    /// All, by ifindex.
+    pub fn iter(&self) -> impl Iterator<Item = &Link> {
+        self.by_index.values()
+    }
+
+    /// The link that holds an address.
+    #[must_use]
+    pub fn holding(&self, addr: Ipv4Addr) -> Option<&Link> {
+        self.iter().find(|l| l.addrs.iter().any(|a| a.addr == addr))
+    }
+}

@@ -1,0 +1,29 @@
+//! Listeners and bound sockets that IPv4 packets can reach.
+
+use std::net::Ipv4Addr;
+
+/// Sockets of a namespace.
+#[derive(Clone, Debug, Default)]
+pub struct Sockets {
+    /// All, as listed.
+    pub list: Vec<Socket>,
+}
+
+/// A TCP listener or a bound UDP socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Socket {
+    /// 6 TCP, 17 UDP.
+    pub protocol: u8,
+    /// Local address; `None` is the wildcard (also that of a dual-stack IPv6 socket).
+    pub addr: Option<Ipv4Addr>,
+    /// Port.
+    pub port: u16,
+    /// `SO_BINDTODEVICE`.
+    pub device: Option<Box<str>>,
+    /// Connected UDP socket: only this peer reaches it.
+    pub peer: Option<(Ipv4Addr, u16)>,
+    /// Process name, if it was shown.
+    pub process: Option<Box<str>>,
+    /// Line in `sockets.txt`.
+    pub line: u32,
+}

@@ -1,0 +1,14 @@
+//! Headers, addresses and capture blocks: bytes to values and back.
+//!
+//! Pure: no file, no socket, no clock. Everything here takes bytes that a stranger wrote, so nothing here panics.
+
+pub mod decode;
+pub mod icmp;
+pub mod mac;
+pub mod pcap;
+pub mod proto;
+pub mod tcp;
+
+pub use decode::{Decoded, Tuple, decode};
+pub use mac::Mac;
+pub use proto::Proto;
