@@ -28,7 +28,9 @@ const SYSTEM_FOLDERS: &[&str] = &["/usr/sbin", "/sbin", "/usr/bin", "/bin"];
 
 /// The PATH with which every stage runs.
 pub fn path() -> OsString {
-    let mut folders: Vec<PathBuf> = env::var_os("PATH").map(|p| env::split_paths(&p).collect()).unwrap_or_default();
+    let mut folders: Vec<PathBuf> = env::var_os("PATH")
+        .map(|p| env::split_paths(&p).collect())
+        .unwrap_or_default();
     for folder in SYSTEM_FOLDERS {
         if !folders.iter().any(|f| f == Path::new(folder)) {
             folders.push(PathBuf::from(folder));
@@ -46,12 +48,17 @@ pub fn prepare() {
         install(&missing, root);
     }
     if !root {
-        println!("not root: tests that make network namespaces or load modules will say what they miss");
+        println!(
+            "not root: tests that make network namespaces or load modules will say what they miss"
+        );
         return;
     }
     if !Path::new("/sys/kernel/tracing/events").exists() {
         // The lab notes and the drop reasons of the probes read it.
-        attempt("mount tracefs", &["mount", "-t", "tracefs", "tracefs", "/sys/kernel/tracing"]);
+        attempt(
+            "mount tracefs",
+            &["mount", "-t", "tracefs", "tracefs", "/sys/kernel/tracing"],
+        );
     }
     if !Path::new("/proc/sys/net/bridge").exists() {
         // Nothing loads it on demand, and without it no test of a bridge is true.
@@ -62,11 +69,17 @@ pub fn prepare() {
 fn install(missing: &[&str], root: bool) {
     let line = format!("apt-get update && apt-get install -y {}", missing.join(" "));
     if !find("apt-get") {
-        println!("missing here: {}; install them with your system's own tool", missing.join(" "));
+        println!(
+            "missing here: {}; install them with your system's own tool",
+            missing.join(" ")
+        );
         return;
     }
     if !root {
-        println!("missing here: {}; to install them:\n\n    sudo sh -c '{line}'\n", missing.join(" "));
+        println!(
+            "missing here: {}; to install them:\n\n    sudo sh -c '{line}'\n",
+            missing.join(" ")
+        );
         return;
     }
     println!("missing here: {}; installing them", missing.join(" "));
@@ -130,7 +143,10 @@ mod tests {
     #[test]
     fn a_package_is_named_once_and_only_when_a_tool_of_it_is_missing() {
         assert_eq!(missing_packages(&|_| true), Vec::<&str>::new());
-        assert_eq!(missing_packages(&|tool| !["ip", "ss", "cc"].contains(&tool)), ["iproute2", "gcc", "libc6-dev"]);
+        assert_eq!(
+            missing_packages(&|tool| !["ip", "ss", "cc"].contains(&tool)),
+            ["iproute2", "gcc", "libc6-dev"]
+        );
     }
 
     #[test]

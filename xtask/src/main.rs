@@ -37,12 +37,14 @@ fn main() -> ExitCode {
 fn run(args: &[String]) -> Result<bool> {
     let repo = Repo::here()?;
     match args.split_first() {
-        Some((command, rest)) if command == "test" => stages::run(&repo, &stages::Options::parse(rest)?),
+        Some((command, rest)) if command == "test" => {
+            stages::run(&repo, &stages::Options::parse(rest)?)
+        }
         Some((command, rest)) if command == "tidy" => match rest {
             [] => tidy::run(&repo),
             [flag] if flag == "--write" => {
                 generators::write(&repo)?;
-                tidy::run(&repo)
+                tidy::run(&Repo::here()?)
             }
             _ => bail!("tidy knows only --write\n\n{USAGE}"),
         },

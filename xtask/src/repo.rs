@@ -30,7 +30,10 @@ impl Repo {
     pub fn here() -> Result<Repo> {
         let here = std::env::var_os("CARGO_MANIFEST_DIR")
             .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
-        let root = here.parent().context("xtask has no parent folder")?.to_path_buf();
+        let root = here
+            .parent()
+            .context("xtask has no parent folder")?
+            .to_path_buf();
         Repo::read(root)
     }
 
@@ -49,12 +52,19 @@ impl Repo {
             bytes: text.len() as u64,
             text: Some((*text).to_owned()),
         };
-        Repo { root: PathBuf::new(), files: files.iter().map(file).collect() }
+        Repo {
+            root: PathBuf::new(),
+            files: files.iter().map(file).collect(),
+        }
     }
 
     /// The text of one file.
     pub fn text(&self, path: &str) -> Option<&str> {
-        self.files.iter().find(|file| file.path == path)?.text.as_deref()
+        self.files
+            .iter()
+            .find(|file| file.path == path)?
+            .text
+            .as_deref()
     }
 
     /// Paths and texts of the files that end so.
@@ -68,22 +78,38 @@ impl Repo {
     /// Does this path name a file or a folder?
     pub fn has(&self, path: &str) -> bool {
         let folder = format!("{path}/");
-        path.is_empty() || self.files.iter().any(|file| file.path == path || file.path.starts_with(&folder))
+        path.is_empty()
+            || self
+                .files
+                .iter()
+                .any(|file| file.path == path || file.path.starts_with(&folder))
     }
 }
 
 fn walk(folder: &Path, prefix: &str, files: &mut Vec<File>) -> Result<()> {
-    for entry in fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))? {
+    for entry in
+        fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))?
+    {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}/{name}") };
+        let path = if prefix.is_empty() {
+            name.clone()
+        } else {
+            format!("{prefix}/{name}")
+        };
         let kind = entry.file_type()?;
         if kind.is_dir() && !SKIPPED.contains(&name.as_str()) {
             walk(&entry.path(), &path, files)?;
         } else if kind.is_file() {
             // A file may vanish while an editor or a build works; then it is none of ours.
-            let Ok(content) = fs::read(entry.path()) else { continue };
-            files.push(File { path, bytes: content.len() as u64, text: String::from_utf8(content).ok() });
+            let Ok(content) = fs::read(entry.path()) else {
+                continue;
+            };
+            files.push(File {
+                path,
+                bytes: content.len() as u64,
+                text: String::from_utf8(content).ok(),
+            });
         }
     }
     Ok(())
@@ -114,7 +140,11 @@ mod tests {
 
     #[test]
     fn tests_at_the_bottom_are_cut_and_test_only_functions_are_not() {
-        let file = "fn a() {}\n#[cfg(test)]\nfn helper() {}\nfn b() {}\n#[cfg(test)]\nmod tests {}\n";
-        assert_eq!(without_tests(file), "fn a() {}\n#[cfg(test)]\nfn helper() {}\nfn b() {}\n");
+        let file =
+            "fn a() {}\n#[cfg(test)]\nfn helper() {}\nfn b() {}\n#[cfg(test)]\nmod tests {}\n";
+        assert_eq!(
+            without_tests(file),
+            "fn a() {}\n#[cfg(test)]\nfn helper() {}\nfn b() {}\n"
+        );
     }
 }

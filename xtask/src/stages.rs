@@ -23,10 +23,24 @@ struct Stage {
 
 /// All stages. The target folder is shared: `doc` finds the metadata that `clippy` made of the dependencies.
 const STAGES: &[Stage] = &[
-    Stage { name: "fmt", command: &["cargo", "fmt", "--all", "--check"], env: &[], long: false },
+    Stage {
+        name: "fmt",
+        command: &["cargo", "fmt", "--all", "--check"],
+        env: &[],
+        long: false,
+    },
     Stage {
         name: "clippy",
-        command: &["cargo", "clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"],
+        command: &[
+            "cargo",
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--locked",
+            "--",
+            "-D",
+            "warnings",
+        ],
         env: &[],
         long: false,
     },
@@ -36,7 +50,12 @@ const STAGES: &[Stage] = &[
         env: &[("RUSTDOCFLAGS", "-D warnings")],
         long: false,
     },
-    Stage { name: "test", command: &["cargo", "test", "--workspace", "--locked"], env: &[], long: false },
+    Stage {
+        name: "test",
+        command: &["cargo", "test", "--workspace", "--locked"],
+        env: &[],
+        long: false,
+    },
     // To be opened when `netwhy lab grade` exists:
     // Stage {
     //     name: "grade",
@@ -69,18 +88,27 @@ impl Options {
                 "--only" => {
                     let name = args.next().context("--only needs the name of a stage")?;
                     if !STAGES.iter().any(|stage| stage.name == name) {
-                        bail!("no stage is called {name}; there are: {}", names().join(" "));
+                        bail!(
+                            "no stage is called {name}; there are: {}",
+                            names().join(" ")
+                        );
                     }
                     options.only.push(name.clone());
                 }
-                other => bail!("unknown option {other}; test knows --long, --only STAGE and --list"),
+                other => {
+                    bail!("unknown option {other}; test knows --long, --only STAGE and --list")
+                }
             }
         }
         Ok(options)
     }
 
     fn runs(&self, stage: &Stage) -> bool {
-        if self.only.is_empty() { self.long || !stage.long } else { self.only.iter().any(|name| name == stage.name) }
+        if self.only.is_empty() {
+            self.long || !stage.long
+        } else {
+            self.only.iter().any(|name| name == stage.name)
+        }
     }
 }
 
@@ -105,7 +133,12 @@ struct Tests {
 pub fn run(repo: &Repo, options: &Options) -> Result<bool> {
     if options.list {
         for stage in STAGES {
-            println!("{:8} {}{}", stage.name, stage.command.join(" "), if stage.long { "   (--long)" } else { "" });
+            println!(
+                "{:8} {}{}",
+                stage.name,
+                stage.command.join(" "),
+                if stage.long { "   (--long)" } else { "" }
+            );
         }
         return Ok(true);
     }
@@ -115,7 +148,12 @@ pub fn run(repo: &Repo, options: &Options) -> Result<bool> {
         println!("\n── {} ── {}", stage.name, stage.command.join(" "));
         let start = Instant::now();
         let (passed, tests) = run_stage(repo, stage, options)?;
-        done.push(Done { name: stage.name, took: start.elapsed(), passed, tests });
+        done.push(Done {
+            name: stage.name,
+            took: start.elapsed(),
+            passed,
+            tests,
+        });
         if !passed {
             break;
         }
@@ -123,21 +161,38 @@ pub fn run(repo: &Repo, options: &Options) -> Result<bool> {
     let all_passed = done.iter().all(|stage| stage.passed);
     print!("\n{}", summary(&done));
     if let Some(failed) = done.iter().find(|stage| !stage.passed) {
-        println!("failed: {}; to repeat it alone: cargo xtask test --only {}", failed.name, failed.name);
+        println!(
+            "failed: {}; to repeat it alone: cargo xtask test --only {}",
+            failed.name, failed.name
+        );
     }
     Ok(all_passed)
 }
 
 /// Runs one stage. Its standard error is ours; its standard output passes through us line by line, to sum the results.
 fn run_stage(repo: &Repo, stage: &Stage, options: &Options) -> Result<(bool, Tests)> {
-    let (program, args) = stage.command.split_first().context("a stage without a command")?;
+    let (program, args) = stage
+        .command
+        .split_first()
+        .context("a stage without a command")?;
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(if *program == "cargo" { cargo } else { program.into() });
-    command.args(args).envs(stage.env.iter().copied()).env("PATH", machine::path()).current_dir(&repo.root);
+    let mut command = Command::new(if *program == "cargo" {
+        cargo
+    } else {
+        program.into()
+    });
+    command
+        .args(args)
+        .envs(stage.env.iter().copied())
+        .env("PATH", machine::path())
+        .current_dir(&repo.root);
     if options.long {
         command.env("NETWHY_LONG", "1");
     }
-    let mut child = command.stdout(Stdio::piped()).spawn().with_context(|| format!("cannot start {program}"))?;
+    let mut child = command
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot start {program}"))?;
     let mut tests = Tests::default();
     let mut output = BufReader::new(child.stdout.take().context("no standard output")?);
     let mut line = Vec::new();
@@ -152,11 +207,17 @@ fn run_stage(repo: &Repo, stage: &Stage, options: &Options) -> Result<(bool, Tes
 impl Tests {
     /// Adds a line such as `test result: ok. 12 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out`.
     fn add(&mut self, line: &str) {
-        let Some(rest) = line.strip_prefix("test result: ") else { return };
+        let Some(rest) = line.strip_prefix("test result: ") else {
+            return;
+        };
         self.programs += 1;
-        let numbers = rest.split(['.', ';']).filter_map(|part| part.trim().split_once(' '));
+        let numbers = rest
+            .split(['.', ';'])
+            .filter_map(|part| part.trim().split_once(' '));
         for (number, word) in numbers {
-            let Ok(number) = number.parse::<u64>() else { continue };
+            let Ok(number) = number.parse::<u64>() else {
+                continue;
+            };
             match word {
                 "passed" => self.passed += number,
                 "failed" => self.failed += number,
@@ -172,9 +233,16 @@ fn summary(done: &[Done]) -> String {
     for stage in done {
         let state = if stage.passed { "ok" } else { "FAILED" };
         text += &format!("{:8} {state:6} {:>9}", stage.name, minutes(stage.took));
-        let Tests { programs, passed, failed, ignored } = &stage.tests;
+        let Tests {
+            programs,
+            passed,
+            failed,
+            ignored,
+        } = &stage.tests;
         if *programs > 0 {
-            text += &format!("   {passed} passed, {failed} failed, {ignored} ignored in {programs} programs");
+            text += &format!(
+                "   {passed} passed, {failed} failed, {ignored} ignored in {programs} programs"
+            );
         }
         text.push('\n');
     }
@@ -195,24 +263,54 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<Options> {
-        Options::parse(&text.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+        Options::parse(
+            &text
+                .split_whitespace()
+                .map(str::to_owned)
+                .collect::<Vec<_>>(),
+        )
     }
 
     #[test]
     fn options_name_stages_that_exist() {
         assert!(parse("--long").unwrap().long);
-        assert_eq!(parse("--only fmt --only test").unwrap().only, ["fmt", "test"]);
-        assert!(parse("--only nothing").unwrap_err().to_string().contains("fmt clippy doc test"));
+        assert_eq!(
+            parse("--only fmt --only test").unwrap().only,
+            ["fmt", "test"]
+        );
+        assert!(
+            parse("--only nothing")
+                .unwrap_err()
+                .to_string()
+                .contains("fmt clippy doc test")
+        );
         assert!(parse("--only").is_err());
         assert!(parse("--fast").is_err());
     }
 
     #[test]
     fn a_long_stage_runs_when_asked_for() {
-        let stage = Stage { name: "grade", command: &["true"], env: &[], long: true };
+        let stage = Stage {
+            name: "grade",
+            command: &["true"],
+            env: &[],
+            long: true,
+        };
         assert!(!Options::default().runs(&stage));
-        assert!(Options { long: true, ..Options::default() }.runs(&stage));
-        assert!(Options { only: vec!["grade".to_owned()], ..Options::default() }.runs(&stage));
+        assert!(
+            Options {
+                long: true,
+                ..Options::default()
+            }
+            .runs(&stage)
+        );
+        assert!(
+            Options {
+                only: vec!["grade".to_owned()],
+                ..Options::default()
+            }
+            .runs(&stage)
+        );
     }
 
     #[test]
@@ -221,7 +319,15 @@ mod tests {
         tests.add("test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s");
         tests.add("test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 1s");
         tests.add("test other ... ok");
-        assert_eq!(tests, Tests { programs: 2, passed: 15, failed: 2, ignored: 1 });
+        assert_eq!(
+            tests,
+            Tests {
+                programs: 2,
+                passed: 15,
+                failed: 2,
+                ignored: 1
+            }
+        );
     }
 
     #[test]
