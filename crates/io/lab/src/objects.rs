@@ -5,12 +5,17 @@
 //! [`crate::rules::node_iptables`].
 
 mod build;
+mod service_types;
 mod slices;
 mod system;
 mod types;
 
 pub use build::{MADE_AT, vtep_mac};
-pub use types::*;
+pub use service_types::*;
+pub use types::{
+    Container, ContainerPort, List, ListMeta, Meta, Node, NodeAddress, NodeSpec, NodeStatus, Pod,
+    PodCondition, PodIp, PodSpec, PodStatus,
+};
 
 use crate::spec::Spec;
 use serde::Serialize;
@@ -137,4 +142,49 @@ fn pretty(value: &impl Serialize) -> Result<String, serde_json::Error> {
     ))?;
     out.push(b'\n');
     Ok(String::from_utf8_lossy(&out).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn read_back_they_are_the_same() {
+        let lists = lists(&Spec::default_with(3));
+        let files = lists.serialize().unwrap();
+        let again = Lists::deserialize(|name| files.get(name).map(String::as_str)).unwrap();
+        assert_eq!(lists, again);
+        assert!(files["services.json"].starts_with("{\n    \"apiVersion\": \"v1\",\n"));
+    }
+
+    #[test]
+    fn slices_follow_selector_readiness_and_target_port() {
+        let mut lists = lists(&Spec::default_with(3));
+        let of = |lists: &Lists, name: &str| {
+            let slices = lists.endpoint_slices.items.iter();
+            let mut own = slices.filter(|s| s.metadata.generate_name == format!("{name}-"));
+            let slice = own.next().unwrap().clone();
+            assert!(own.next().is_none(), "one slice is enough");
+            slice
+        };
+        assert_eq!(of(&lists, "api").endpoints.len(), 3);
+        assert_eq!(of(&lists, "empty").endpoints, []);
+        assert_eq!(of(&lists, "empty").ports, []);
+        lists.pod_mut("shop", "api-b").unwrap().set_ready(false);
+        lists.service_mut("shop", "api").unwrap().spec.ports[0].target_port = 3001.into();
+        lists.refresh_endpoint_slices();
+        let api = of(&lists, "api");
+        assert_eq!(api.ports[0].port, Some(3001));
+        let ready = |e: &&Endpoint| e.conditions.ready == Some(true);
+        assert_eq!(api.endpoints.iter().filter(ready).count(), 2);
+    }
+
+    #[test]
+    fn every_daemon_has_a_pod_on_every_node() {
+        let lists = lists(&Spec::default_with(4));
+        for daemon in ["kube-proxy", "kube-flannel-ds"] {
+            let of = |p: &&Pod| p.metadata.generate_name == format!("{daemon}-");
+            assert_eq!(lists.pods.items.iter().filter(of).count(), 4, "{daemon}");
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use super::Lists;
 use super::build::{meta, suffix, uid};
+use super::service_types::*;
 use super::types::*;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -54,12 +55,7 @@ fn of_service(service: &Service, lists: &Lists) -> Vec<EndpointSlice> {
                 port: Some(*port),
                 protocol: protocol.clone(),
             });
-            slices.push(slice(
-                service,
-                slices.len(),
-                part.to_vec(),
-                ports.collect(),
-            ));
+            slices.push(slice(service, slices.len(), part.to_vec(), ports.collect()));
         }
     }
     slices
