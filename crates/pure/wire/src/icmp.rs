@@ -47,5 +47,8 @@ pub const EXC_FRAGTIME: u8 = 1;
 
 /// The message is an error: it quotes the packet that caused it.
 pub fn is_error(kind: u8) -> bool {
-    matches!(kind, DEST_UNREACH | SOURCE_QUENCH | REDIRECT | TIME_EXCEEDED | PARAMETER_PROBLEM)
+    matches!(
+        kind,
+        DEST_UNREACH | SOURCE_QUENCH | REDIRECT | TIME_EXCEEDED | PARAMETER_PROBLEM
+    )
 }

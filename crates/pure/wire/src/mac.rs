@@ -78,7 +78,8 @@ impl Serialize for Mac {
 impl<'de> Deserialize<'de> for Mac {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Mac, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(from)?;
-        text.parse().map_err(|_| serde::de::Error::custom(format!("{text:?} is no Ethernet address")))
+        text.parse()
+            .map_err(|_| serde::de::Error::custom(format!("{text:?} is no Ethernet address")))
     }
 }
 
@@ -90,14 +91,28 @@ mod tests {
     fn text_and_back() {
         let mac: Mac = "0A:58:0a:f4:1:07".parse().unwrap();
         assert_eq!(mac.to_string(), "0a:58:0a:f4:01:07");
-        assert_eq!(serde_json::to_string(&mac).unwrap(), "\"0a:58:0a:f4:01:07\"");
-        assert_eq!(serde_json::from_str::<Mac>("\"0a:58:0a:f4:01:07\"").unwrap(), mac);
+        assert_eq!(
+            serde_json::to_string(&mac).unwrap(),
+            "\"0a:58:0a:f4:01:07\""
+        );
+        assert_eq!(
+            serde_json::from_str::<Mac>("\"0a:58:0a:f4:01:07\"").unwrap(),
+            mac
+        );
         assert!(Mac::BROADCAST.is_multicast() && !mac.is_multicast() && Mac::ZERO.is_zero());
     }
 
     #[test]
     fn what_is_no_address() {
-        for text in ["", "1:2:3:4:5", "1:2:3:4:5:6:7", "+1:2:3:4:5:6", "gg:0:0:0:0:0", "001:2:3:4:5:6", "::::::"] {
+        for text in [
+            "",
+            "1:2:3:4:5",
+            "1:2:3:4:5:6:7",
+            "+1:2:3:4:5:6",
+            "gg:0:0:0:0:0",
+            "001:2:3:4:5:6",
+            "::::::",
+        ] {
             assert_eq!(text.parse::<Mac>(), Err(MacError), "{text}");
         }
     }

@@ -4,7 +4,19 @@ use std::fmt;
 use std::str::FromStr;
 
 /// An IP protocol number. Prints as iptables and conntrack do: by name where they have one, else the number.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    serde::Serialize,
+    serde::Deserialize,
+)]
 #[serde(transparent)]
 pub struct Proto(pub u8);
 
@@ -66,12 +78,18 @@ impl Proto {
 
     /// The name as `iptables-save` spells it, if the number has one.
     pub fn name(self) -> Option<&'static str> {
-        Proto::NAMES.iter().find(|(_, proto)| *proto == self).map(|(name, _)| *name)
+        Proto::NAMES
+            .iter()
+            .find(|(_, proto)| *proto == self)
+            .map(|(name, _)| *name)
     }
 
     /// Packets of this protocol begin with source and destination port, 16 bits each.
     pub fn has_ports(self) -> bool {
-        matches!(self, Proto::TCP | Proto::UDP | Proto::SCTP | Proto::UDPLITE | Proto::DCCP)
+        matches!(
+            self,
+            Proto::TCP | Proto::UDP | Proto::SCTP | Proto::UDPLITE | Proto::DCCP
+        )
     }
 }
 
@@ -97,10 +115,14 @@ impl FromStr for Proto {
         if text.eq_ignore_ascii_case("all") {
             return Ok(Proto::ANY);
         }
-        let named = Proto::NAMES.iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
+        let named = Proto::NAMES
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(text));
         match named {
             Some((_, proto)) => Ok(*proto),
-            None if text.bytes().all(|b| b.is_ascii_digit()) => text.parse().map(Proto).map_err(|_| ProtoError),
+            None if text.bytes().all(|b| b.is_ascii_digit()) => {
+                text.parse().map(Proto).map_err(|_| ProtoError)
+            }
             None => Err(ProtoError),
         }
     }

@@ -31,8 +31,16 @@ pub fn flag_names(flags: u8) -> String {
         (ECE, "ECE"),
         (CWR, "CWR"),
     ];
-    let set: Vec<&str> = NAMES.iter().filter(|(bit, _)| flags & bit != 0).map(|(_, name)| *name).collect();
-    if set.is_empty() { "NONE".to_owned() } else { set.join(",") }
+    let set: Vec<&str> = NAMES
+        .iter()
+        .filter(|(bit, _)| flags & bit != 0)
+        .map(|(_, name)| *name)
+        .collect();
+    if set.is_empty() {
+        "NONE".to_owned()
+    } else {
+        set.join(",")
+    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,1 @@
+//! A shell script that makes a node's part of a bundle.
