@@ -40,5 +40,7 @@ in_ns node ip addr flush dev veth
 in_ns node ip route replace 10.244.1.2 dev veth
 in_ns node ip neigh replace 10.244.1.2 lladdr "$(in_ns pod cat /sys/class/net/eth0/address)" dev veth nud permanent
 watch_drops
+in_ns node iptables -t nat -Z
 try "no address but 127.0.0.1"
+echo "the MASQUERADE rule counted: $(in_ns node iptables-save -c -t nat | grep MASQUERADE)"
 drops

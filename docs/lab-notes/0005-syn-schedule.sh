@@ -11,7 +11,8 @@ run() { # NAME LINEAR SYN_RETRIES
     in_ns "$n" ip neigh replace 10.3.0.9 lladdr 02:00:00:00:00:09 dev sink
     [ "$2" = keep ] || set_key "$n" ipv4/tcp_syn_linear_timeouts "$2"
     [ "$3" = keep ] || set_key "$n" ipv4/tcp_syn_retries "$3"
-    in_ns "$n" tcpdump -tt -lni sink 'tcp[13] == 2' 2>/dev/null | awk '{print $1; fflush()}' > "/tmp/$TAG/$n.syn" &
+    ip netns exec "$TAG-$n" tcpdump -tt -lni sink 'tcp[13] == 2' > "/tmp/$TAG/$n.syn" 2>/dev/null &
+    disown
     sleep 1
     in_ns "$n" perl -MSocket -MTime::HiRes=time -e '
         socket(my $s, PF_INET, SOCK_STREAM, 0); my $t = time;
@@ -26,6 +27,8 @@ show() {
 run default keep keep & p1=$!
 run old 0 keep & p2=$!
 run short keep 1 & p3=$!
-run shortold 0 1 & p4=$!
-wait $p1 $p2 $p3 $p4
-for n in default old short shortold; do show $n; done
+run two keep 2 & p4=$!
+run three keep 3 & p5=$!
+run shortold 0 1 & p6=$!
+wait $p1 $p2 $p3 $p4 $p5 $p6
+for n in default old short two three shortold; do show $n; done
