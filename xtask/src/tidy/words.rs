@@ -21,7 +21,7 @@ const BANNED: &[(&str, &str)] = &[
         concat!("#[ign", "ore"),
         "a test that does not run is no test; assert the wrong behaviour and say so",
     ),
-    (concat!("db", "g!("), "left over from a debugging session"),
+    (concat!("db", "g!("), "left over from debugging"),
 ];
 
 /// Beginnings of paths that exist on one person's machine only.
