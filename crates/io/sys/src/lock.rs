@@ -1,16 +1,15 @@
 //! `flock` on files that may be removed meanwhile.
 
-use nix::fcntl::{Flock, FlockArg};
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// A lock that is held as long as this value, or a descriptor that a child inherited from it, lives.
+/// A lock that is held until this value *and* every descriptor that a child inherited from it are closed.
 #[derive(Debug)]
-pub struct FileLock(Flock<File>);
+pub struct FileLock(File);
 
 /// What a try to lock found.
 #[derive(Debug)]
@@ -30,14 +29,11 @@ pub fn try_lock(path: &Path) -> io::Result<TryLock> {
             .create(true)
             .truncate(false)
             .open(path)?;
-        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-            Err((_, nix::Error::EWOULDBLOCK)) => return Ok(TryLock::Held),
-            Err((_, errno)) => return Err(crate::io(errno)),
-            Ok(lock) => {
-                if same_file(&lock, path)? {
-                    return Ok(TryLock::Got(FileLock(lock)));
-                }
-            }
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => return Ok(TryLock::Held),
+            Err(TryLockError::Error(e)) => return Err(e),
+            Ok(()) if same_file(&file, path)? => return Ok(TryLock::Got(FileLock(file))),
+            Ok(()) => {}
         }
     }
 }
@@ -50,10 +46,8 @@ pub fn lock_within(path: &Path, most: Duration) -> io::Result<FileLock> {
             return Ok(lock);
         }
         if Instant::now() >= deadline {
-            return Err(io::Error::new(
-                io::ErrorKind::TimedOut,
-                format!("{} is locked by another process", path.display()),
-            ));
+            let why = format!("{} is locked by another process", path.display());
+            return Err(io::Error::new(io::ErrorKind::TimedOut, why));
         }
         std::thread::sleep(Duration::from_millis(5));
     }
@@ -61,14 +55,14 @@ pub fn lock_within(path: &Path, most: Duration) -> io::Result<FileLock> {
 
 /// Whether somebody holds the lock of a file. A missing file is not held.
 pub fn is_held(path: &Path) -> io::Result<bool> {
-    match File::open(path) {
-        Ok(file) => match Flock::lock(file, FlockArg::LockSharedNonblock) {
-            Ok(_) => Ok(false),
-            Err((_, nix::Error::EWOULDBLOCK)) => Ok(true),
-            Err((_, errno)) => Err(crate::io(errno)),
-        },
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(e) => Err(e),
+    let file = match File::open(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
+        file => file?,
+    };
+    match file.try_lock_shared() {
+        Ok(()) => Ok(false),
+        Err(TryLockError::WouldBlock) => Ok(true),
+        Err(TryLockError::Error(e)) => Err(e),
     }
 }
 
@@ -82,24 +76,11 @@ fn same_file(file: &File, path: &Path) -> io::Result<bool> {
     }
 }
 
-impl FileLock {
+impl AsFd for FileLock {
     /// The descriptor, to hand it to a child.
-    pub fn raw_fd(&self) -> RawFd {
-        self.0.as_raw_fd()
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
-}
-
-/// Takes over a descriptor that the parent handed down at a number that both know, and keeps it from further children.
-///
-/// `None` if nothing is open there.
-pub fn inherited(fd: RawFd) -> Option<OwnedFd> {
-    use nix::fcntl::{FcntlArg, FdFlag, fcntl};
-    // SAFETY: borrowing a number that may be closed is checked by the call itself, which fails with EBADF.
-    let borrowed = unsafe { std::os::fd::BorrowedFd::borrow_raw(fd) };
-    fcntl(borrowed, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).ok()?;
-    // SAFETY: the descriptor is open (above) and by convention belongs to nobody else in this process: callers do this
-    // first thing in `main`, before anything else is opened.
-    Some(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 #[cfg(test)]
@@ -121,7 +102,10 @@ mod tests {
             lock_within(&path, Duration::ZERO).unwrap_err().kind(),
             io::ErrorKind::TimedOut
         );
+        let inherited = held.as_fd().try_clone_to_owned().unwrap();
         drop(held);
+        assert!(is_held(&path).unwrap());
+        drop(inherited);
         assert!(!is_held(&path).unwrap());
         std::fs::remove_dir_all(&dir).unwrap();
     }

@@ -1,11 +1,14 @@
 //! Processes in new namespaces, their death, and re-execution.
 
 use nix::sched::CloneFlags;
+use nix::sys::signal::{SigHandler, Signal};
 use std::ffi::{CString, OsStr, OsString};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
+use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
 /// A handle of a process that never means another one: the kernel does not reuse it.
@@ -57,13 +60,62 @@ pub fn pidfd_wait(pidfd: BorrowedFd<'_>, most: Duration) -> io::Result<bool> {
     }
 }
 
-/// Joins the namespaces of a process. With `pids`, *children* of the calling thread will be in its PID namespace.
-pub fn join(pidfd: BorrowedFd<'_>, mounts: bool, net: bool, pids: bool) -> io::Result<()> {
+/// Which namespaces of a process to join.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Joined {
+    /// The mount namespace.
+    pub mounts: bool,
+    /// The network namespace.
+    pub net: bool,
+    /// The PID namespace, for *children* of the calling thread.
+    pub pids: bool,
+}
+
+/// Moves the calling thread into namespaces of a process, for good. The thread no longer shares its working folder with
+/// the rest of the process, so that this works with any number of threads.
+pub fn join_thread(pidfd: BorrowedFd<'_>, which: Joined) -> io::Result<()> {
     let mut flags = CloneFlags::empty();
-    flags.set(CloneFlags::CLONE_NEWNS, mounts);
-    flags.set(CloneFlags::CLONE_NEWNET, net);
-    flags.set(CloneFlags::CLONE_NEWPID, pids);
+    flags.set(CloneFlags::CLONE_NEWNS, which.mounts);
+    flags.set(CloneFlags::CLONE_NEWNET, which.net);
+    flags.set(CloneFlags::CLONE_NEWPID, which.pids);
+    if which.mounts {
+        nix::sched::unshare(CloneFlags::CLONE_FS).map_err(crate::io)?;
+    }
     nix::sched::setns(pidfd, flags).map_err(crate::io)
+}
+
+/// Runs a command to its end on this process's terminal, as a shell would: signals of the terminal go to it and not to
+/// this process, which waits for it; and it dies with the calling thread.
+pub fn run_attached(command: &mut Command) -> io::Result<ExitStatus> {
+    // SAFETY: between fork and exec the closure makes one system call and touches no memory.
+    unsafe {
+        command.pre_exec(die_with_parent);
+    }
+    let mut child = command.spawn()?;
+    // The handlers are changed only now, so that the child has the usual ones.
+    // SAFETY: SIG_IGN is no handler that could run.
+    let ignore = |signal| unsafe { nix::sys::signal::signal(signal, SigHandler::SigIgn) };
+    let before = [Signal::SIGINT, Signal::SIGQUIT].map(|signal| (signal, ignore(signal)));
+    let status = child.wait();
+    for (signal, handler) in before {
+        if let Ok(handler) = handler {
+            // SAFETY: the handler is the one that was in force before.
+            let _ = unsafe { nix::sys::signal::signal(signal, handler) };
+        }
+    }
+    status
+}
+
+/// Takes over a descriptor that the parent handed down at a number that both know, and keeps it from further children.
+/// To be called first thing in `main`. `None` if nothing is open there.
+pub fn inherited(fd: RawFd) -> Option<OwnedFd> {
+    use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+    // SAFETY: whether the number is open is checked by the call itself, which fails with EBADF if not.
+    let borrowed = unsafe { BorrowedFd::borrow_raw(fd) };
+    fcntl(borrowed, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).ok()?;
+    // SAFETY: the descriptor is open (above), and by convention belongs to nobody else in this process: callers do this
+    // before anything else is opened.
+    Some(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 /// Forgets a dead child, if it is one of ours. Never blocks.
@@ -86,7 +138,7 @@ pub fn reap_all() {
 
 /// Asks the kernel to kill the calling process when the thread that made it ends.
 pub fn die_with_parent() -> io::Result<()> {
-    nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL).map_err(crate::io)
+    nix::sys::prctl::set_pdeathsig(Signal::SIGKILL).map_err(crate::io)
 }
 
 /// Which new namespaces a child gets.
@@ -101,7 +153,7 @@ pub struct NewNamespaces {
 }
 
 /// Starts a program in new namespaces, in a session of its own, in `/`. The descriptors `fds[0]`, `fds[1]`, … become
-/// 0, 1, … of the child; all others are closed by their close-on-exec flag. Returns its process number.
+/// 0, 1, … of the child; all others are closed. Returns its process number.
 ///
 /// The child does not die with its parent. `program` must be a path.
 pub fn spawn_in_new(
@@ -166,6 +218,7 @@ fn child(
                 libc::_exit(126);
             }
         }
+        libc::syscall(libc::SYS_close_range, sources.len(), libc::c_uint::MAX, 0);
         libc::execve(program.as_ptr(), argv.as_ptr(), env.as_ptr());
         libc::_exit(127)
     }
