@@ -1,11 +1,15 @@
-//! Bundles as archives, under limits.
+//! Bundles as folders and archives, under limits.
 
-use crate::{Limits, Snapshot};
+mod read;
+mod write;
 
-/// A bundle that cannot be used. Names are escaped.
+pub(crate) use read::{from_archive, from_members};
+pub(crate) use write::to_archive;
+
+/// A bundle that cannot be used. Printed names are escaped.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BundleError {
-    /// The path is absolute, has `..`, `.` or an empty component, a NUL, or is not UTF-8.
+    /// The path leaves the bundle, or cannot be one in it.
     #[error("{path:?} is no path inside a bundle: {why}")]
     Path {
         /// The path as it stands in the archive.
@@ -21,12 +25,12 @@ pub enum BundleError {
         /// "a symbolic link", "a device", ...
         kind: &'static str,
     },
-    /// A limit of [`Limits`] is exceeded.
+    /// A limit of [`crate::Limits`] is exceeded.
     #[error("{path:?}: more than {limit} {what} (limit {name})")]
     Limit {
         /// The member at which it happened.
         path: String,
-        /// Name of the field of [`Limits`].
+        /// Name of the field of [`crate::Limits`].
         name: &'static str,
         /// What is counted: "bytes in one file".
         what: &'static str,
@@ -34,7 +38,7 @@ pub enum BundleError {
         limit: u64,
     },
     /// The bytes are neither `.tar.zst` nor `.tar`.
-    #[error("not a bundle: neither .tar.zst nor .tar ({0})")]
+    #[error("not a bundle: neither .tar.zst nor .tar{0}")]
     NotAnArchive(String),
     /// There is no `bundle.json`.
     #[error("not a bundle: no bundle.json{0}")]
@@ -45,22 +49,4 @@ pub enum BundleError {
     /// The archive could not be written.
     #[error("cannot write the archive: {0}")]
     Write(String),
-}
-
-pub(crate) fn from_members<I>(members: I, limits: &Limits) -> Result<Snapshot, BundleError>
-where
-    I: IntoIterator<Item = (String, Vec<u8>)>,
-{
-    let _ = (members.into_iter().count(), limits);
-    Err(BundleError::NoMeta(String::new()))
-}
-
-pub(crate) fn from_archive(bytes: &[u8], limits: &Limits) -> Result<Snapshot, BundleError> {
-    let _ = (bytes, limits);
-    Err(BundleError::NoMeta(String::new()))
-}
-
-pub(crate) fn to_archive(snapshot: &Snapshot) -> Result<Vec<u8>, BundleError> {
-    let _ = snapshot;
-    Ok(Vec::new())
 }

@@ -54,3 +54,20 @@ impl fmt::Display for Problem {
         f.write_str(&self.what)
     }
 }
+
+impl Problem {
+    /// How many problems a parser keeps of one text: more of them tell nothing new, and a hostile text has millions.
+    pub(crate) const KEPT: usize = 1000;
+
+    /// Adds the problem to a list, unless the list has said enough.
+    pub(crate) fn push_to(self, list: &mut Vec<Problem>) {
+        match list.len().cmp(&Problem::KEPT) {
+            std::cmp::Ordering::Less => list.push(self),
+            std::cmp::Ordering::Equal => list.push(Problem {
+                what: "more of this kind: not listed".to_owned(),
+                ..self
+            }),
+            std::cmp::Ordering::Greater => {}
+        }
+    }
+}

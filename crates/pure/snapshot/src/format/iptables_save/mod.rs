@@ -3,8 +3,13 @@
 //! Flat vectors and spans into the text, no string per token: a node with 10,000 Services has 19 MB of rules. A [`Save`]
 //! does not hold the text; [`Save::view`] joins the two.
 
+mod parse;
+mod view;
+
+pub use parse::parse;
+pub use view::{View, unescape};
+
 use crate::Problem;
-use std::borrow::Cow;
 use std::ops::Range;
 
 /// A piece of the text, in bytes from its beginning. Always on character borders of the text that was parsed.
@@ -108,31 +113,4 @@ pub struct Comment {
     pub line: u32,
     /// The line.
     pub text: Span,
-}
-
-/// A save and its text.
-#[derive(Clone, Copy, Debug)]
-pub struct View<'a> {
-    /// What was parsed.
-    pub save: &'a Save,
-    /// From what.
-    pub text: &'a str,
-}
-
-/// Parses a save. A malformed line is a problem with its line, the rest is used. Texts of 4 GiB and more are refused.
-pub fn parse(text: &str) -> Save {
-    let _ = text;
-    Save::default()
-}
-
-/// The content of a quoted token without its escapes; borrowed if it has none.
-pub fn unescape(raw: &str) -> Cow<'_, str> {
-    Cow::Borrowed(raw)
-}
-
-impl Save {
-    /// Joins the save with the text that it was parsed from.
-    pub fn view<'a>(&'a self, text: &'a str) -> View<'a> {
-        View { save: self, text }
-    }
 }
