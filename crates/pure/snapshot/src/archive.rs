@@ -50,3 +50,6 @@ pub enum BundleError {
     #[error("cannot write the archive: {0}")]
     Write(String),
 }
+
+#[cfg(test)]
+mod tests;

@@ -72,6 +72,32 @@ impl Store {
         blob
     }
 
+    /// Numbers the contents anew in the order in which they are given, and forgets those that are not.
+    pub(crate) fn renumber<'a>(&mut self, used: impl Iterator<Item = &'a mut Blob>) {
+        let mut fresh: Vec<Option<BlobId>> = vec![None; self.blobs.len()];
+        let mut blobs = Vec::with_capacity(self.blobs.len());
+        for blob in used {
+            let Some(slot) = fresh.get_mut(blob.id.0 as usize) else {
+                continue;
+            };
+            let next = BlobId(u32::try_from(blobs.len()).unwrap_or(u32::MAX));
+            let id = *slot.get_or_insert(next);
+            blob.id = id;
+            if id == next {
+                blobs.push(blob.clone());
+            }
+        }
+        self.blobs = blobs;
+        self.ids
+            .retain(|_, id| match fresh.get(id.0 as usize).copied().flatten() {
+                Some(new) => {
+                    *id = new;
+                    true
+                }
+                None => false,
+            });
+    }
+
     pub(crate) fn get(&self, id: BlobId) -> Option<&Blob> {
         self.blobs.get(id.0 as usize)
     }

@@ -13,9 +13,9 @@ pub struct Limits {
     pub member_bytes: u64,
     /// Bytes of all files together, unpacked, equal contents counted each time.
     pub total_bytes: u64,
-    /// Bytes of a path below the top folder.
+    /// Bytes of a path, top folder included.
     pub path_bytes: usize,
-    /// Components of a path below the top folder.
+    /// Components of a path, top folder included.
     pub path_depth: usize,
 }
 

@@ -102,6 +102,29 @@ impl Snapshot {
         self.members.remove(path)
     }
 
+    /// Keeps the members below a folder (with its slash, or empty), and names them from there. Contents are numbered anew in
+    /// the order of the paths, so that the order of reading leaves no trace.
+    pub(crate) fn reroot(&mut self, top: &str) {
+        let mut members = BTreeMap::new();
+        for (path, blob) in std::mem::take(&mut self.members) {
+            match path.strip_prefix(top) {
+                Some(inner) => {
+                    members.insert(inner.to_owned(), blob);
+                }
+                None => Problem::new("beside the bundle's folder: ignored")
+                    .of(&path)
+                    .push_to(&mut self.problems),
+            }
+        }
+        self.store.renumber(members.values_mut());
+        self.members = members;
+        for problem in &mut self.problems {
+            if let Some(inner) = problem.path.strip_prefix(top) {
+                problem.path = inner.to_owned();
+            }
+        }
+    }
+
     /// The content of a member. `None` is ignorance; an empty content is knowledge (the command printed nothing).
     pub fn get(&self, path: &str) -> Option<&Blob> {
         self.members.get(path)
@@ -133,9 +156,7 @@ impl Snapshot {
 
     /// All members, sorted by path.
     pub fn members(&self) -> impl Iterator<Item = (&str, &Blob)> {
-        self.members
-            .iter()
-            .map(|(path, blob)| (path.as_str(), blob))
+        self.members.iter().map(|(path, blob)| (path.as_str(), blob))
     }
 
     /// The members below a folder, sorted, with their full paths. A slash at the end of `folder` makes no difference.
@@ -251,11 +272,7 @@ fn glob_matches(glob: &str, path: &str) -> bool {
     let mut glob = glob.as_bytes();
     while let Some((&sign, rest)) = glob.split_first() {
         let deep = sign == b'*' && rest.first() == Some(&b'*');
-        glob = if deep {
-            rest.get(1..).unwrap_or_default()
-        } else {
-            rest
-        };
+        glob = if deep { rest.get(1..).unwrap_or_default() } else { rest };
         let mut next = vec![false; path.len() + 1];
         let mut before = false;
         for (at, slot) in next.iter_mut().enumerate() {
@@ -272,4 +289,122 @@ fn glob_matches(glob: &str, path: &str) -> bool {
         reach = next;
     }
     reach.last().copied().unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{NotRead, Provenance};
+
+    fn snapshot() -> Snapshot {
+        let mut snapshot = Snapshot::new(Meta::new(vec!["n1".into()]));
+        for path in [
+            "nodes/n1/host/addr.json",
+            "nodes/n1/host-x/addr.json",
+            "nodes/n1/host/link.json",
+            "nodes/n1/pods/shop_web-1/addr.json",
+            "nodes/n1/pods/noname/addr.json",
+            "nodes/n1/files/etc/hosts",
+            "outside/ext/addr.json",
+            "outside/readme",
+            "cluster/pods.json",
+        ] {
+            snapshot.insert(path, "[]");
+        }
+        snapshot
+    }
+
+    #[test]
+    fn equal_contents_are_one() {
+        let mut snapshot = snapshot();
+        assert_eq!((snapshot.blobs(), snapshot.paths().count()), (1, 9));
+        let id = snapshot.insert("nodes/n1/host/sysctl.txt", "a = 1\n");
+        assert_eq!((id, snapshot.blobs()), (BlobId(1), 2));
+        assert_eq!(snapshot.blob(id).and_then(|blob| blob.text().ok()), Some("a = 1\n"));
+        snapshot.insert("x", vec![b'a', 0xff]);
+        assert!(snapshot.text("x").unwrap().unwrap_err().what.contains("byte 1"));
+        assert!(snapshot.text("y").is_none());
+    }
+
+    #[test]
+    fn namespaces() {
+        let dirs = snapshot().netns_dirs();
+        let paths: Vec<&str> = dirs.iter().map(|dir| dir.path.as_str()).collect();
+        assert_eq!(paths, ["nodes/n1/host", "nodes/n1/pods/shop_web-1", "outside/ext"]);
+        let pod = NetnsKind::Pod {
+            node: "n1".into(),
+            namespace: "shop".into(),
+            name: "web-1".into(),
+        };
+        assert_eq!(dirs.get(1).map(|dir| &dir.kind), Some(&pod));
+    }
+
+    #[test]
+    fn what_lies_under_a_folder() {
+        let snapshot = snapshot();
+        let under = |folder: &str| {
+            snapshot
+                .under(folder)
+                .map(|(path, _)| path.to_owned())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            under("nodes/n1/host"),
+            ["nodes/n1/host/addr.json", "nodes/n1/host/link.json"]
+        );
+        assert_eq!(under("nodes/n1/host/"), under("nodes/n1/host"));
+        assert_eq!((under("").len(), under("nope").len()), (9, 0));
+    }
+
+    #[test]
+    fn reasons_times_and_origins() {
+        let mut snapshot = snapshot();
+        let entry = |path: &str, why: &str| NotRead {
+            path: path.into(),
+            why: why.into(),
+        };
+        snapshot.meta.not_read = vec![
+            entry("nodes/*/kube-proxy/configz.json", "refused"),
+            entry("nodes/n2/", "gone"),
+            entry("**/nft.json", "no nft"),
+        ];
+        assert_eq!(snapshot.not_read("nodes/n1/kube-proxy/configz.json"), Some("refused"));
+        assert_eq!(snapshot.not_read("nodes/n2/host/addr.json"), Some("gone"));
+        assert_eq!(snapshot.not_read("nodes/n1/pods/a_b/nft.json"), Some("no nft"));
+        assert_eq!(snapshot.not_read("nodes/n1/x/kube-proxy/configz.json"), None);
+        snapshot.meta.read = [
+            ("nodes/n1".into(), "10:00".into()),
+            ("nodes/n1/host/addr.json".into(), "10:01".into()),
+        ]
+        .into();
+        let times = [
+            "nodes/n1/host/addr.json",
+            "nodes/n1/host/link.json",
+            "cluster/pods.json",
+        ]
+        .map(|path| snapshot.read_at(path));
+        assert_eq!(times, [Some("10:01"), Some("10:00"), None]);
+        snapshot.meta.provenance = Provenance {
+            other: [("nodes/n1/pods/a_b".into(), "rebuilt".into())].into(),
+            ..Provenance::default()
+        };
+        assert_eq!(snapshot.provenance("nodes/n1/pods/a_b/addr.json"), "rebuilt");
+        assert_eq!(snapshot.provenance("nodes/n1/host/addr.json"), "recorded");
+    }
+
+    #[test]
+    fn globs() {
+        for (glob, path, expected) in [
+            ("a/*/c", "a/b/c", true),
+            ("a/*/c", "a/b/d/c", false),
+            ("a/**/c", "a/b/d/c", true),
+            ("a?c", "abc", true),
+            ("a?c", "a/c", false),
+            ("*", "", true),
+            ("", "a", false),
+            ("*a*a*a*b", "aaaaaaaaaaaaaaaaaaaaaaaa", false),
+        ] {
+            assert_eq!(glob_matches(glob, path), expected, "{glob} {path}");
+        }
+    }
 }

@@ -25,11 +25,7 @@ pub(crate) fn to_archive(snapshot: &Snapshot) -> Result<Vec<u8>, BundleError> {
     zstd.finish().map_err(failed)
 }
 
-fn append<W: std::io::Write>(
-    tar: &mut tar::Builder<W>,
-    path: &str,
-    bytes: &[u8],
-) -> Result<(), BundleError> {
+fn append<W: std::io::Write>(tar: &mut tar::Builder<W>, path: &str, bytes: &[u8]) -> Result<(), BundleError> {
     let mut header = tar::Header::new_gnu();
     header.set_entry_type(tar::EntryType::Regular);
     header.set_mode(0o644);

@@ -65,10 +65,7 @@ impl<'de, T: TryFrom<i128>> Visitor<'de> for Number<T> {
     fn visit_f64<E: Error>(self, value: f64) -> Result<Option<T>, E> {
         // Exact below 2^53; a larger one was no count.
         if value.fract() == 0.0 && value.abs() < 9.0e15 {
-            #[expect(
-                clippy::cast_possible_truncation,
-                reason = "checked to be a whole number in range"
-            )]
+            #[expect(clippy::cast_possible_truncation, reason = "checked to be a whole number in range")]
             return Number::fit(value as i128);
         }
         Err(E::invalid_value(Unexpected::Float(value), &self))
@@ -146,9 +143,7 @@ pub(crate) fn problem(error: &serde_json::Error) -> Problem {
     let number = |value: usize| u32::try_from(value).ok().filter(|value| *value > 0);
     let what = error.to_string();
     // serde ends its message with the place, which the problem has in fields of its own.
-    let what = what
-        .rsplit_once(" at line ")
-        .map_or(what.as_str(), |(what, _)| what);
+    let what = what.rsplit_once(" at line ").map_or(what.as_str(), |(what, _)| what);
     Problem {
         path: String::new(),
         line: number(error.line()),

@@ -50,8 +50,7 @@ pub(crate) fn elements(text: &str, key: Option<&str>) -> Result<Elements, Proble
         at: 0,
     };
     if let Some(key) = key {
-        scan.enter(key)
-            .map_err(|what| place(text, 0, scan.at, what))?;
+        scan.enter(key).map_err(|what| place(text, 0, scan.at, what))?;
     }
     scan.space();
     if scan.next() != Some(b'[') {
@@ -88,10 +87,7 @@ pub(crate) fn each<T: DeserializeOwned>(text: &str, found: &Elements) -> (Vec<T>
                 // serde counted from the element's beginning.
                 match inner.line {
                     Some(1) | None => problem.column = add(problem.column, inner.column),
-                    Some(_) => {
-                        (problem.line, problem.column) =
-                            (add(problem.line, inner.line), inner.column)
-                    }
+                    Some(_) => (problem.line, problem.column) = (add(problem.line, inner.line), inner.column),
                 }
                 problem.push_to(&mut problems);
             }
@@ -110,16 +106,9 @@ fn add(a: Option<u32>, b: Option<u32>) -> Option<u32> {
 
 /// A problem at an offset: line and column are counted here.
 fn place(text: &str, from: usize, at: usize, what: impl Into<String>) -> Problem {
-    let before = text
-        .as_bytes()
-        .get(from..at.min(text.len()))
-        .unwrap_or_default();
+    let before = text.as_bytes().get(from..at.min(text.len())).unwrap_or_default();
     let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
-    let column = 1 + before
-        .iter()
-        .rev()
-        .take_while(|byte| **byte != b'\n')
-        .count();
+    let column = 1 + before.iter().rev().take_while(|byte| **byte != b'\n').count();
     Problem {
         line: u32::try_from(line).ok(),
         column: u32::try_from(column).ok(),
@@ -212,10 +201,7 @@ impl Scan<'_> {
                 Some(b'}') => return Err(format!("no {key:?}")),
                 _ => return Err(format!("the text ends before {key:?}")),
             }
-            let name = self
-                .bytes
-                .get(start + 1..self.at.saturating_sub(1))
-                .unwrap_or_default();
+            let name = self.bytes.get(start + 1..self.at.saturating_sub(1)).unwrap_or_default();
             self.space();
             if self.next() != Some(b':') {
                 return Err("not an object: no colon after a key".to_owned());
@@ -264,18 +250,14 @@ mod tests {
 
     #[test]
     fn a_bad_element_is_named_and_skipped() {
-        let (items, problems) =
-            list("[{\"n\":1},\n {\"n\":-2},\n {\"n\":3,\n\"s\":7}, \"x\", {\"n\":5}]");
+        let (items, problems) = list("[{\"n\":1},\n {\"n\":-2},\n {\"n\":3,\n\"s\":7}, \"x\", {\"n\":5}]");
         assert_eq!(items, [1, 5]);
         assert_eq!(problems.len(), 3);
         assert!(
             problems[0].starts_with(":2:8: element 1: -2 is out of range"),
             "{problems:?}"
         );
-        assert!(
-            problems[1].starts_with(":4:5: element 2: invalid type"),
-            "{problems:?}"
-        );
+        assert!(problems[1].starts_with(":4:5: element 2: invalid type"), "{problems:?}");
         assert!(
             problems[2].starts_with(":4:11: element 3: invalid type"),
             "{problems:?}"
@@ -306,10 +288,7 @@ mod tests {
         assert_eq!(items, [1]);
         assert!(problems[0].contains("recursion limit"), "{problems:?}");
         // What nobody keeps may be as deep as it likes.
-        assert_eq!(
-            list(&format!("[{{\"n\":1,\"x\":{}}}]", nest(100_000))).0,
-            [1]
-        );
+        assert_eq!(list(&format!("[{{\"n\":1,\"x\":{}}}]", nest(100_000))).0, [1]);
     }
 
     #[test]
@@ -318,19 +297,8 @@ mod tests {
             let (items, problems) = list(text);
             assert_eq!((items.len(), problems.is_empty()), (0, false), "{text}");
         }
-        assert!(
-            elements("{\"a\":[1,2],\"items\":[1]}", Some("items"))
-                .is_ok_and(|found| found.spans.len() == 1)
-        );
-        for text in [
-            "{\"a\":1}",
-            "{\"a\":[",
-            "{\"items\"",
-            "[]",
-            "",
-            "{\"a\" 1",
-            "{\"a",
-        ] {
+        assert!(elements("{\"a\":[1,2],\"items\":[1]}", Some("items")).is_ok_and(|found| found.spans.len() == 1));
+        for text in ["{\"a\":1}", "{\"a\":[", "{\"items\"", "[]", "", "{\"a\" 1", "{\"a"] {
             assert!(elements(text, Some("items")).is_err(), "{text}");
         }
     }

@@ -210,9 +210,7 @@ impl<'de> Visitor<'de> for ElementVisitor {
             _ => Element::Other(kind, map.next_value()?),
         };
         match map.next_key::<String>()? {
-            Some(key) => Err(A::Error::custom(format!(
-                "an object with a second key, {key:?}"
-            ))),
+            Some(key) => Err(A::Error::custom(format!("an object with a second key, {key:?}"))),
             None => Ok(element),
         }
     }
@@ -233,18 +231,10 @@ mod tests {
     fn elements_by_kind() {
         let set = parse(TEXT);
         assert_eq!(
-            (
-                set.version.as_str(),
-                set.tables.len(),
-                set.rules.len(),
-                set.other.len()
-            ),
+            (set.version.as_str(), set.tables.len(), set.rules.len(), set.other.len()),
             ("1.0.6", 1, 1, 1)
         );
-        assert_eq!(
-            (set.chains[0].prio, set.chains[1].prio),
-            (Some(10), Some(7))
-        );
+        assert_eq!((set.chains[0].prio, set.chains[1].prio), (Some(10), Some(7)));
         assert_eq!(set.chains[1].dev, ["eth0"]);
         assert_eq!(set.maps[0].flags, ["interval"]);
         assert_eq!(set.problems.len(), 2, "{:?}", set.problems);

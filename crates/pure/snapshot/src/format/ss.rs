@@ -116,8 +116,7 @@ fn socket(line: u32, content: &str) -> Result<Socket, String> {
         text.parse::<u64>()
             .map_err(|_| format!("not a line of ss: {text:?} is no length of a queue"))
     };
-    let address =
-        |text: &str| parse_address(text).ok_or_else(|| format!("{text:?} is no socket address"));
+    let address = |text: &str| parse_address(text).ok_or_else(|| format!("{text:?} is no socket address"));
     Ok(Socket {
         netid: netid.to_owned(),
         state: state.to_owned(),
@@ -210,20 +209,11 @@ mod tests {
         assert_eq!((sockets.len(), problems.len()), (6, 0), "{problems:?}");
         assert_eq!(sockets[0].local.dev.as_deref(), Some("lo"));
         assert_eq!(sockets[1].processes(), ["kube-proxy"]);
-        assert_eq!(
-            (sockets[2].recv_q, sockets[2].processes()),
-            (3, vec!["a b", "x\"y"])
-        );
+        assert_eq!((sockets[2].recv_q, sockets[2].processes()), (3, vec!["a b", "x\"y"]));
         let host = Ipv4Addr::new(10, 0, 0, 1);
-        let takes: Vec<bool> = sockets
-            .iter()
-            .map(|socket| socket.local.ip.takes_v4(host))
-            .collect();
+        let takes: Vec<bool> = sockets.iter().map(|socket| socket.local.ip.takes_v4(host)).collect();
         assert_eq!(takes, [false, true, true, false, false, true]);
-        assert!(
-            sockets[2].local.ip.takes_v6(Ipv6Addr::LOCALHOST)
-                && sockets[3].local.ip.takes_v6(Ipv6Addr::LOCALHOST)
-        );
+        assert!(sockets[2].local.ip.takes_v6(Ipv6Addr::LOCALHOST) && sockets[3].local.ip.takes_v6(Ipv6Addr::LOCALHOST));
         assert_eq!(sockets[4].local.to_string(), "[fe80::1]%eth0:546");
         assert_eq!(parse(&print(&sockets)).0, sockets);
     }
@@ -235,10 +225,7 @@ mod tests {
         );
         assert!(sockets.is_empty());
         assert_eq!(
-            problems
-                .iter()
-                .filter_map(|problem| problem.line)
-                .collect::<Vec<_>>(),
+            problems.iter().filter_map(|problem| problem.line).collect::<Vec<_>>(),
             [3, 4, 5, 6]
         );
     }

@@ -34,12 +34,7 @@ pub fn parse(text: &str) -> Sysctl {
         sysctl.line(line, content);
     }
     let mut by_key: Vec<u32> = (0u32..).take(sysctl.entries.len()).collect();
-    let key = |index: &u32| {
-        sysctl
-            .entries
-            .get(*index as usize)
-            .map(|entry| entry.key.as_str())
-    };
+    let key = |index: &u32| sysctl.entries.get(*index as usize).map(|entry| entry.key.as_str());
     by_key.sort_by(|a, b| key(a).cmp(&key(b)));
     sysctl.by_key = by_key;
     sysctl
@@ -73,9 +68,7 @@ impl Sysctl {
             }
             return;
         }
-        let split = content
-            .split_once(" = ")
-            .or_else(|| content.split_once('='));
+        let split = content.split_once(" = ").or_else(|| content.split_once('='));
         match split {
             Some((key, value)) if !key.trim().is_empty() => {
                 // "key =" without the space at the end: an editor took it away.
@@ -87,10 +80,9 @@ impl Sysctl {
                 });
             }
             None if content.trim().is_empty() || content.starts_with('#') => {}
-            _ => self.problems.push(Problem::at(
-                line,
-                "not a line of sysctl: no \"key = value\"",
-            )),
+            _ => self
+                .problems
+                .push(Problem::at(line, "not a line of sysctl: no \"key = value\"")),
         }
     }
 
@@ -121,9 +113,7 @@ impl Sysctl {
 
     /// All entries, sorted by key.
     pub fn sorted(&self) -> impl Iterator<Item = &Entry> {
-        self.by_key
-            .iter()
-            .filter_map(|index| self.entries.get(*index as usize))
+        self.by_key.iter().filter_map(|index| self.entries.get(*index as usize))
     }
 }
 
@@ -143,10 +133,7 @@ mod tests {
                 .map(|entry| entry.line),
             Some(1)
         );
-        assert_eq!(
-            sysctl.get("net.ipv4.ip_local_port_range"),
-            Some("32768\t60999")
-        );
+        assert_eq!(sysctl.get("net.ipv4.ip_local_port_range"), Some("32768\t60999"));
         assert_eq!(sysctl.get("net.ipv4.tcp_fastopen_key"), Some(""));
         assert_eq!(
             (sysctl.get("a"), sysctl.get("b"), sysctl.get("c")),
@@ -155,11 +142,7 @@ mod tests {
         assert_eq!(sysctl.number("a"), Some(1));
         assert_eq!(sysctl.denied, ["net.ipv4.x"]);
         assert_eq!(
-            sysctl
-                .problems
-                .iter()
-                .map(|problem| problem.line)
-                .collect::<Vec<_>>(),
+            sysctl.problems.iter().map(|problem| problem.line).collect::<Vec<_>>(),
             [Some(6)]
         );
         assert!(sysctl.sorted().map(|entry| &entry.key).is_sorted());

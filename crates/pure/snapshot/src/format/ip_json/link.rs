@@ -13,10 +13,7 @@ pub struct Link {
     #[serde(deserialize_with = "de::num")]
     pub ifindex: u32,
     /// Index of the interface below or of the veth peer, in *its* namespace; printed where that is another one.
-    #[serde(
-        deserialize_with = "de::opt_num",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "de::opt_num", skip_serializing_if = "Option::is_none")]
     pub link_index: Option<u32>,
     /// Name of the interface below or of the veth peer in the same namespace. `None` besides `link_index`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -34,25 +31,16 @@ pub struct Link {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub xdp: Option<Value>,
     /// Root queueing discipline.
-    #[serde(
-        deserialize_with = "de::or_default",
-        skip_serializing_if = "String::is_empty"
-    )]
+    #[serde(deserialize_with = "de::or_default", skip_serializing_if = "String::is_empty")]
     pub qdisc: String,
     /// Bridge, bond or VRF that it belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub master: Option<String>,
     /// `UP`, `DOWN`, `UNKNOWN`, `LOWERLAYERDOWN`, ...
-    #[serde(
-        deserialize_with = "de::or_default",
-        skip_serializing_if = "String::is_empty"
-    )]
+    #[serde(deserialize_with = "de::or_default", skip_serializing_if = "String::is_empty")]
     pub operstate: String,
     /// `ether`, `loopback`, `none`, `ipip`, ...
-    #[serde(
-        deserialize_with = "de::or_default",
-        skip_serializing_if = "String::is_empty"
-    )]
+    #[serde(deserialize_with = "de::or_default", skip_serializing_if = "String::is_empty")]
     pub link_type: String,
     /// Hardware address; absent for a tun, an IPv4 address for an ipip tunnel.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -61,28 +49,19 @@ pub struct Link {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub broadcast: Option<String>,
     /// Number in this namespace of the namespace that `link_index` counts in. Not comparable across namespaces.
-    #[serde(
-        deserialize_with = "de::opt_num",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "de::opt_num", skip_serializing_if = "Option::is_none")]
     pub link_netnsid: Option<i32>,
     /// How many users want promiscuous mode.
     #[serde(deserialize_with = "de::num", skip_serializing_if = "is_default")]
     pub promiscuity: u32,
     /// Kind and its data.
-    #[serde(
-        deserialize_with = "de::or_default",
-        skip_serializing_if = "is_default"
-    )]
+    #[serde(deserialize_with = "de::or_default", skip_serializing_if = "is_default")]
     pub linkinfo: LinkInfo,
     /// How IPv6 link-local addresses are made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inet6_addr_gen_mode: Option<String>,
     /// Largest GSO packet in bytes.
-    #[serde(
-        deserialize_with = "de::opt_num",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "de::opt_num", skip_serializing_if = "Option::is_none")]
     pub gso_max_size: Option<u32>,
     /// Alias.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -101,10 +80,7 @@ impl Link {
 #[serde(default)]
 pub struct LinkInfo {
     /// `veth`, `bridge`, `vxlan`, `tun`, `ipip`, ...; empty for hardware.
-    #[serde(
-        deserialize_with = "de::or_default",
-        skip_serializing_if = "String::is_empty"
-    )]
+    #[serde(deserialize_with = "de::or_default", skip_serializing_if = "String::is_empty")]
     pub info_kind: String,
     /// What the kind prints with `-d`: an object, or null. Of a bridge `nf_call_iptables`, `vlan_filtering`, `stp_state`;
     /// of a vxlan `id`, `local` or `local6`, `group`, `port`, `link`, `learning`, `udp_csum`.
@@ -152,10 +128,7 @@ pub struct AddrInfo {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub broadcast: Option<String>,
     /// `global`, `link`, `host`, `nowhere`.
-    #[serde(
-        deserialize_with = "de::text",
-        skip_serializing_if = "String::is_empty"
-    )]
+    #[serde(deserialize_with = "de::text", skip_serializing_if = "String::is_empty")]
     pub scope: String,
     /// Not the first of its subnet on this interface.
     #[serde(deserialize_with = "de::present", skip_serializing_if = "is_default")]
@@ -179,16 +152,10 @@ pub struct AddrInfo {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
     /// Seconds; 4294967295 = forever.
-    #[serde(
-        deserialize_with = "de::opt_num",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "de::opt_num", skip_serializing_if = "Option::is_none")]
     pub valid_life_time: Option<u32>,
     /// Seconds; 4294967295 = forever.
-    #[serde(
-        deserialize_with = "de::opt_num",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "de::opt_num", skip_serializing_if = "Option::is_none")]
     pub preferred_life_time: Option<u32>,
 }
 
@@ -264,9 +231,6 @@ pub struct VlanRange {
     )]
     pub vlan_end: Option<u16>,
     /// `PVID`, `Egress Untagged`.
-    #[serde(
-        deserialize_with = "de::or_default",
-        skip_serializing_if = "Vec::is_empty"
-    )]
+    #[serde(deserialize_with = "de::or_default", skip_serializing_if = "Vec::is_empty")]
     pub flags: Vec<String>,
 }

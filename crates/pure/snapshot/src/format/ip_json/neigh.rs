@@ -48,29 +48,16 @@ pub struct Fdb {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dst: Option<String>,
     /// VXLAN: UDP port, where it is not the device's.
-    #[serde(
-        deserialize_with = "de::opt_num",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "de::opt_num", skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
     /// VXLAN: network identifier, where it is not the device's.
-    #[serde(
-        deserialize_with = "de::opt_num",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "de::opt_num", skip_serializing_if = "Option::is_none")]
     pub vni: Option<u32>,
     /// VXLAN: interface to send on.
-    #[serde(
-        rename = "viaIf",
-        alias = "via",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(rename = "viaIf", alias = "via", skip_serializing_if = "Option::is_none")]
     pub via: Option<String>,
     /// VLAN of a bridge that filters VLANs.
-    #[serde(
-        deserialize_with = "de::opt_num",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "de::opt_num", skip_serializing_if = "Option::is_none")]
     pub vlan: Option<u16>,
     /// `self`, `master`, `extern_learn`, `offload`, `sticky`, `router`.
     #[serde(deserialize_with = "de::or_default")]

@@ -26,16 +26,10 @@ pub struct Route {
     #[serde(rename = "from", skip_serializing_if = "Option::is_none")]
     pub src: Option<String>,
     /// Type of service, a name or a hex number.
-    #[serde(
-        deserialize_with = "de::opt_text",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "de::opt_text", skip_serializing_if = "Option::is_none")]
     pub tos: Option<String>,
     /// Id of the nexthop object that it uses.
-    #[serde(
-        deserialize_with = "de::opt_num",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "de::opt_num", skip_serializing_if = "Option::is_none")]
     pub nhid: Option<u32>,
     /// Encapsulation (`ip`, `mpls`, `bpf`, ...), whose fields stand beside it: see `nexthop.json`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -50,55 +44,34 @@ pub struct Route {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dev: Option<String>,
     /// `main`, `local`, `default`, or a number as text; absent = main.
-    #[serde(
-        deserialize_with = "de::opt_text",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "de::opt_text", skip_serializing_if = "Option::is_none")]
     pub table: Option<String>,
     /// Who made it: `kernel`, `boot`, `static`, `bird`, a number as text.
-    #[serde(
-        deserialize_with = "de::opt_text",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "de::opt_text", skip_serializing_if = "Option::is_none")]
     pub protocol: Option<String>,
     /// `global`, `link`, `host`, `nowhere`.
-    #[serde(
-        deserialize_with = "de::opt_text",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "de::opt_text", skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
     /// Preferred source address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prefsrc: Option<String>,
     /// Priority, lower wins; absent = 0.
-    #[serde(
-        deserialize_with = "de::opt_num",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "de::opt_num", skip_serializing_if = "Option::is_none")]
     pub metric: Option<u32>,
     /// `onlink`, `linkdown`, `dead`, `offload`, `cache`, ...
     #[serde(deserialize_with = "de::or_default")]
     pub flags: Vec<String>,
     /// `mtu`, `advmss` and others: a list of one object.
-    #[serde(
-        deserialize_with = "de::or_default",
-        skip_serializing_if = "Vec::is_empty"
-    )]
+    #[serde(deserialize_with = "de::or_default", skip_serializing_if = "Vec::is_empty")]
     pub metrics: Vec<Metrics>,
     /// Several next hops.
-    #[serde(
-        deserialize_with = "de::or_default",
-        skip_serializing_if = "Vec::is_empty"
-    )]
+    #[serde(deserialize_with = "de::or_default", skip_serializing_if = "Vec::is_empty")]
     pub nexthops: Vec<NextHop>,
     /// Only IPv6 routes have it: `medium`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pref: Option<String>,
     /// Seconds until it ends: route cache.
-    #[serde(
-        deserialize_with = "de::opt_num",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "de::opt_num", skip_serializing_if = "Option::is_none")]
     pub expires: Option<u32>,
 }
 
@@ -117,28 +90,16 @@ pub struct Via {
 #[serde(default)]
 pub struct Metrics {
     /// MTU in bytes.
-    #[serde(
-        deserialize_with = "de::opt_num",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "de::opt_num", skip_serializing_if = "Option::is_none")]
     pub mtu: Option<u32>,
     /// Advertised MSS in bytes.
-    #[serde(
-        deserialize_with = "de::opt_num",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "de::opt_num", skip_serializing_if = "Option::is_none")]
     pub advmss: Option<u32>,
     /// Initial congestion window in segments.
-    #[serde(
-        deserialize_with = "de::opt_num",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "de::opt_num", skip_serializing_if = "Option::is_none")]
     pub initcwnd: Option<u32>,
     /// Hop limit.
-    #[serde(
-        deserialize_with = "de::opt_num",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "de::opt_num", skip_serializing_if = "Option::is_none")]
     pub hoplimit: Option<u32>,
 }
 
@@ -171,10 +132,7 @@ impl Route {
     /// in destination, gateway or preferred source.
     pub fn is_v6(&self) -> bool {
         let colon = |text: &Option<String>| text.as_deref().is_some_and(|text| text.contains(':'));
-        self.pref.is_some()
-            || self.dst.contains(':')
-            || colon(&self.gateway)
-            || colon(&self.prefsrc)
+        self.pref.is_some() || self.dst.contains(':') || colon(&self.gateway) || colon(&self.prefsrc)
     }
 
     /// A flag of `flags` is set.

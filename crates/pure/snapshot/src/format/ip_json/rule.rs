@@ -22,37 +22,22 @@ pub struct Rule {
     #[serde(deserialize_with = "de::or_default")]
     pub src: String,
     /// Bits of `src`; absent for a host.
-    #[serde(
-        deserialize_with = "de::opt_num",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "de::opt_num", skip_serializing_if = "Option::is_none")]
     pub srclen: Option<u8>,
     /// An address; absent = all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dst: Option<String>,
     /// Bits of `dst`; absent for a host.
-    #[serde(
-        deserialize_with = "de::opt_num",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "de::opt_num", skip_serializing_if = "Option::is_none")]
     pub dstlen: Option<u8>,
     /// Type of service, a name or a hex number.
-    #[serde(
-        deserialize_with = "de::opt_text",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "de::opt_text", skip_serializing_if = "Option::is_none")]
     pub tos: Option<String>,
     /// Mark.
-    #[serde(
-        deserialize_with = "de::opt_num",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "de::opt_num", skip_serializing_if = "Option::is_none")]
     pub fwmark: Option<u32>,
     /// Mask of the mark; absent = all bits.
-    #[serde(
-        deserialize_with = "de::opt_num",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "de::opt_num", skip_serializing_if = "Option::is_none")]
     pub fwmask: Option<u32>,
     /// Input interface; `lo` = what this namespace sends itself.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -82,70 +67,37 @@ pub struct Rule {
     )]
     pub l3mdev: bool,
     /// First user id of the sender.
-    #[serde(
-        deserialize_with = "de::opt_num",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "de::opt_num", skip_serializing_if = "Option::is_none")]
     pub uid_start: Option<u32>,
     /// Last user id of the sender.
-    #[serde(
-        deserialize_with = "de::opt_num",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "de::opt_num", skip_serializing_if = "Option::is_none")]
     pub uid_end: Option<u32>,
     /// IP protocol, a name or a number as text.
-    #[serde(
-        deserialize_with = "de::opt_text",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "de::opt_text", skip_serializing_if = "Option::is_none")]
     pub ipproto: Option<String>,
     /// Source port.
-    #[serde(
-        deserialize_with = "de::opt_num",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "de::opt_num", skip_serializing_if = "Option::is_none")]
     pub sport: Option<u16>,
     /// First source port of a range.
-    #[serde(
-        deserialize_with = "de::opt_num",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "de::opt_num", skip_serializing_if = "Option::is_none")]
     pub sport_start: Option<u16>,
     /// Last source port of a range.
-    #[serde(
-        deserialize_with = "de::opt_num",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "de::opt_num", skip_serializing_if = "Option::is_none")]
     pub sport_end: Option<u16>,
     /// Destination port.
-    #[serde(
-        deserialize_with = "de::opt_num",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "de::opt_num", skip_serializing_if = "Option::is_none")]
     pub dport: Option<u16>,
     /// First destination port of a range.
-    #[serde(
-        deserialize_with = "de::opt_num",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "de::opt_num", skip_serializing_if = "Option::is_none")]
     pub dport_start: Option<u16>,
     /// Last destination port of a range.
-    #[serde(
-        deserialize_with = "de::opt_num",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "de::opt_num", skip_serializing_if = "Option::is_none")]
     pub dport_end: Option<u16>,
     /// Tunnel id.
-    #[serde(
-        deserialize_with = "de::opt_num",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "de::opt_num", skip_serializing_if = "Option::is_none")]
     pub tun_id: Option<u64>,
     /// Table to look in, a name or a number as text; absent if another action stands here.
-    #[serde(
-        deserialize_with = "de::opt_text",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "de::opt_text", skip_serializing_if = "Option::is_none")]
     pub table: Option<String>,
     /// A route with a prefix of this many bits or fewer counts as none.
     #[serde(
@@ -162,10 +114,7 @@ pub struct Rule {
     )]
     pub suppress_ifgroup: Option<String>,
     /// Continue at the rule with this priority: a number as text, or `none`.
-    #[serde(
-        deserialize_with = "de::opt_text",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "de::opt_text", skip_serializing_if = "Option::is_none")]
     pub goto: Option<String>,
     /// `goto` names no rule that exists.
     #[serde(
@@ -185,9 +134,6 @@ pub struct Rule {
     #[serde(alias = "to_tbl", skip_serializing_if = "Option::is_none")]
     pub action: Option<String>,
     /// Who made it: `kernel`, `unspec`, ...
-    #[serde(
-        deserialize_with = "de::opt_text",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(deserialize_with = "de::opt_text", skip_serializing_if = "Option::is_none")]
     pub protocol: Option<String>,
 }

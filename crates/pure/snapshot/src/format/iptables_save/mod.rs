@@ -26,8 +26,7 @@ pub struct Span {
 impl Span {
     /// The piece; empty if the text is not the one that was parsed.
     pub fn text(self, text: &str) -> &str {
-        text.get(self.start as usize..self.end as usize)
-            .unwrap_or_default()
+        text.get(self.start as usize..self.end as usize).unwrap_or_default()
     }
 }
 

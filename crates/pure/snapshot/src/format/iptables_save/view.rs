@@ -15,8 +15,7 @@ pub struct View<'a> {
 }
 
 fn slice<T>(all: &[T], range: Range<u32>) -> &[T] {
-    all.get(range.start as usize..range.end as usize)
-        .unwrap_or_default()
+    all.get(range.start as usize..range.end as usize).unwrap_or_default()
 }
 
 /// The content of a quoted token without its escapes; borrowed if it has none.
@@ -59,10 +58,7 @@ impl<'a> View<'a> {
 
     /// The table of a name.
     pub fn table(&self, name: &str) -> Option<&'a Table> {
-        self.save
-            .tables
-            .iter()
-            .find(|table| self.str(table.name) == name)
+        self.save.tables.iter().find(|table| self.str(table.name) == name)
     }
 
     /// Chains of a table, in the order of the text.
@@ -127,16 +123,8 @@ impl<'a> View<'a> {
             for chain in self.chains(table) {
                 comments_before(&mut out, chain.line);
                 let policy = chain.policy.map_or("-", |policy| self.str(policy));
-                let (packets, bytes) = if counters {
-                    (chain.packets, chain.bytes)
-                } else {
-                    (0, 0)
-                };
-                let _ = writeln!(
-                    out,
-                    ":{} {policy} [{packets}:{bytes}]",
-                    self.str(chain.name)
-                );
+                let (packets, bytes) = if counters { (chain.packets, chain.bytes) } else { (0, 0) };
+                let _ = writeln!(out, ":{} {policy} [{packets}:{bytes}]", self.str(chain.name));
             }
             for rule in self.rules(table) {
                 comments_before(&mut out, rule.line);
@@ -192,9 +180,6 @@ mod tests {
     #[test]
     fn a_foreign_text_does_no_harm() {
         let text = "*nat\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -j ACCEPT\nCOMMIT\n";
-        assert_eq!(
-            parse(text).view("é").print(false),
-            "*\n:  [0:0]\n-A   \nCOMMIT\n"
-        );
+        assert_eq!(parse(text).view("é").print(false), "*\n:  [0:0]\n-A   \nCOMMIT\n");
     }
 }

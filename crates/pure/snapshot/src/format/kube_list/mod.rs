@@ -14,13 +14,11 @@ mod service;
 pub use endpoints::{Conditions, Endpoint, EndpointPort, EndpointSlice, ForZone, Hints, TargetRef};
 pub use meta::{ObjectMeta, OwnerReference};
 pub use node::{Node, NodeAddress, NodeSpec, NodeStatus, Taint};
-pub use other::{
-    ConfigMap, Event, InvolvedObject, Namespace, NetworkPolicy, Template, Workload, WorkloadSpec,
-};
+pub use other::{ConfigMap, Event, InvolvedObject, Namespace, NetworkPolicy, Template, Workload, WorkloadSpec};
 pub use pod::{Condition, Container, ContainerPort, HostIp, Pod, PodIp, PodSpec, PodStatus};
 pub use service::{
-    ClientIpConfig, LoadBalancerIngress, LoadBalancerStatus, Service, ServicePort, ServiceSpec,
-    ServiceStatus, SessionAffinityConfig, TargetPort,
+    ClientIpConfig, LoadBalancerIngress, LoadBalancerStatus, Service, ServicePort, ServiceSpec, ServiceStatus,
+    SessionAffinityConfig, TargetPort,
 };
 
 use super::json;
@@ -124,16 +122,10 @@ mod tests {
             {"metadata":{"name":"a","labels":null},"spec":{"containers":null},"status":{"podIP":"10.0.0.1"}},
             {"metadata":{"name":7}}, {}, {"metadata":{"name":"b"},"spec":{"nodeName":null}}]}"#;
         let list = parse::<Pod>(text).unwrap();
-        assert_eq!(
-            list.items.iter().map(Object::name).collect::<Vec<_>>(),
-            ["a", "b"]
-        );
+        assert_eq!(list.items.iter().map(Object::name).collect::<Vec<_>>(), ["a", "b"]);
         assert_eq!(list.items[0].ips().collect::<Vec<_>>(), ["10.0.0.1"]);
         assert_eq!(
-            list.problems
-                .iter()
-                .map(|problem| problem.line)
-                .collect::<Vec<_>>(),
+            list.problems.iter().map(|problem| problem.line).collect::<Vec<_>>(),
             [Some(3), Some(3)]
         );
         assert!(list.problems[1].what.contains("metadata.name"));
@@ -175,9 +167,6 @@ mod tests {
                 None
             ]
         );
-        assert_eq!(
-            list.items[0].ips().collect::<Vec<_>>(),
-            ["10.0.0.1", "fd00::1"]
-        );
+        assert_eq!(list.items[0].ips().collect::<Vec<_>>(), ["10.0.0.1", "fd00::1"]);
     }
 }
