@@ -13,8 +13,8 @@ mod types;
 pub use build::{MADE_AT, vtep_mac};
 pub use service_types::*;
 pub use types::{
-    Container, ContainerPort, List, ListMeta, Meta, Node, NodeAddress, NodeSpec, NodeStatus, Pod,
-    PodCondition, PodIp, PodSpec, PodStatus,
+    Container, ContainerPort, List, ListMeta, Meta, Node, NodeAddress, NodeSpec, NodeStatus, Pod, PodCondition, PodIp,
+    PodSpec, PodStatus,
 };
 
 use crate::spec::Spec;
@@ -107,9 +107,7 @@ impl Lists {
     /// Reads the lists out of file texts by name, as [`Lists::serialize`] or kubectl wrote them.
     ///
     /// A file that is not there is an empty list.
-    pub fn deserialize<'a>(
-        file: impl Fn(&str) -> Option<&'a str>,
-    ) -> Result<Lists, serde_json::Error> {
+    pub fn deserialize<'a>(file: impl Fn(&str) -> Option<&'a str>) -> Result<Lists, serde_json::Error> {
         Ok(Lists {
             nodes: read(file("nodes.json"))?,
             pods: read(file("pods.json"))?,
@@ -124,9 +122,7 @@ impl Lists {
     }
 }
 
-fn read<T: serde::de::DeserializeOwned + Default>(
-    text: Option<&str>,
-) -> Result<T, serde_json::Error> {
+fn read<T: serde::de::DeserializeOwned + Default>(text: Option<&str>) -> Result<T, serde_json::Error> {
     match text {
         Some(text) => serde_json::from_str(text),
         None => Ok(T::default()),
@@ -137,9 +133,7 @@ fn read<T: serde::de::DeserializeOwned + Default>(
 fn pretty(value: &impl Serialize) -> Result<String, serde_json::Error> {
     let mut out = Vec::new();
     let format = serde_json::ser::PrettyFormatter::with_indent(b"    ");
-    value.serialize(&mut serde_json::Serializer::with_formatter(
-        &mut out, format,
-    ))?;
+    value.serialize(&mut serde_json::Serializer::with_formatter(&mut out, format))?;
     out.push(b'\n');
     Ok(String::from_utf8_lossy(&out).into_owned())
 }

@@ -38,10 +38,7 @@ pub struct Served {
 }
 
 /// The pods of each node, for one server a node; `netns` tells where a pod's namespace is.
-pub fn by_node(
-    spec: &Spec,
-    netns: impl Fn(&crate::spec::Pod) -> PathBuf,
-) -> BTreeMap<String, Vec<Served>> {
+pub fn by_node(spec: &Spec, netns: impl Fn(&crate::spec::Pod) -> PathBuf) -> BTreeMap<String, Vec<Served>> {
     let mut nodes: BTreeMap<String, Vec<Served>> = BTreeMap::new();
     for pod in &spec.pods {
         nodes.entry(pod.node.clone()).or_default().push(Served {
@@ -113,11 +110,7 @@ pub fn main() -> i32 {
         Err(complaint) => (complaint.replace('\n', " "), 1),
     };
     // Nobody listens any more: then nobody needs the server either.
-    if writeln!(stdout, "{word}")
-        .and_then(|()| stdout.flush())
-        .is_err()
-        || word != "ready"
-    {
+    if writeln!(stdout, "{word}").and_then(|()| stdout.flush()).is_err() || word != "ready" {
         return code;
     }
     loop {

@@ -95,24 +95,23 @@ fn compare(recording: &str, save: &str, nodes: [&str; 3], at_least: usize) {
     for node in nodes {
         let recorded = &members[&format!("nodes/{node}/host/{save}")];
         let ours = written(&members, node);
+        assert_eq!(last_of_services(&ours), last_of_services(recorded));
         let (recorded, ours) = (chains(recorded), chains(&ours));
-        let rules = |chains: &Chains| -> usize {
-            chains
-                .values()
-                .flat_map(BTreeMap::values)
-                .map(Vec::len)
-                .sum()
-        };
+        let rules = |chains: &Chains| -> usize { chains.values().flat_map(BTreeMap::values).map(Vec::len).sum() };
         assert!(rules(&recorded) > at_least, "{node}: too few rules");
         let of = |all: &Chains, key| all.get(key).cloned();
         for key in recorded.keys().chain(ours.keys()) {
-            assert_eq!(
-                of(&ours, key),
-                of(&recorded, key),
-                "{recording} {node} {key:?}"
-            );
+            assert_eq!(of(&ours, key), of(&recorded, key), "{recording} {node} {key:?}");
         }
     }
+}
+
+/// The one rule of KUBE-SERVICES whose place matters among the Services.
+fn last_of_services(save: &str) -> Option<&str> {
+    let mut rules = save
+        .lines()
+        .filter_map(|l| l.find("-A KUBE-SERVICES ").map(|at| &l[at..]));
+    rules.next_back()
 }
 
 const LAB: [&str; 3] = ["k8s-n1", "k8s-n2", "k8s-n3"];
@@ -138,4 +137,17 @@ fn iptables_legacy() {
 fn flannel_vxlan() {
     let nodes = ["r-n1", "r-n2", "r-n3"];
     compare("cni-flannel-vxlan", "iptables-save", nodes, 50);
+}
+
+/// The comparison sees what it should: another node's rules, one Service less, one port changed.
+#[test]
+fn a_difference_is_seen() {
+    let members = members("healthy");
+    let recorded = chains(&members["nodes/k8s-n2/host/iptables-save"]);
+    assert_eq!(chains(&written(&members, "k8s-n2")), recorded);
+    assert_ne!(chains(&written(&members, "k8s-n1")), recorded);
+    let mut other = members.clone();
+    let services = other.get_mut("cluster/services.json").expect("services");
+    *services = services.replace("\"nodePort\": 30080", "\"nodePort\": 30089");
+    assert_ne!(chains(&written(&other, "k8s-n2")), recorded);
 }

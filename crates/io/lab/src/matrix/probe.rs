@@ -7,8 +7,8 @@ use netwhy_sys::Netns;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
-    AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrIn, connect, getsockopt,
-    recv, send, socket, sockopt,
+    AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrIn, connect, getsockopt, recv, send, socket,
+    sockopt,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -125,8 +125,7 @@ impl<'a> Prober<'a> {
 
     fn run(mut self) -> Vec<(usize, Cell)> {
         loop {
-            let may_repeat =
-                self.first_tries.load(Ordering::Relaxed) == 0 || self.began.elapsed() > FIRST_COME;
+            let may_repeat = self.first_tries.load(Ordering::Relaxed) == 0 || self.began.elapsed() > FIRST_COME;
             if may_repeat {
                 self.waiting.append(&mut self.repeats);
             }
@@ -174,8 +173,7 @@ impl<'a> Prober<'a> {
         if !self.repeats.is_empty() || next.is_none() {
             left = left.clamp(Duration::from_millis(1), Duration::from_millis(10));
         }
-        let timeout =
-            PollTimeout::try_from(left.as_millis() + 1).unwrap_or(PollTimeout::from(1000u16));
+        let timeout = PollTimeout::try_from(left.as_millis() + 1).unwrap_or(PollTimeout::from(1000u16));
         let mut fds: Vec<PollFd<'_>> = self.tries.iter().map(Try::poll_fd).collect();
         // An interrupted wait is a short one.
         let _ = poll(&mut fds, timeout);
@@ -297,12 +295,7 @@ impl Try {
 
     /// Goes on with a socket that has something to say; an end, if it came.
     fn go_on(&mut self, pair: &Pair, patience: Duration) -> Option<End> {
-        let over = |errno| {
-            Some(End {
-                errno,
-                gave_up: false,
-            })
-        };
+        let over = |errno| Some(End { errno, gave_up: false });
         if !self.connected {
             match getsockopt(&self.socket, sockopt::SocketError) {
                 Ok(0) => {}

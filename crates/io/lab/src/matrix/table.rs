@@ -72,17 +72,9 @@ pub fn pairs(spec: &Spec) -> Vec<Pair> {
 /// The cells that differ between two matrices in anything a user could see: class, whether the whole answer came, who
 /// answers and the client that it sees. The time counts only where one of them is not instant by more than a class.
 pub fn differences<'a>(before: &'a [Cell], after: &'a [Cell]) -> Vec<(&'a Cell, &'a Cell)> {
-    let key = |cell: &Cell| {
-        (
-            cell.source.clone(),
-            cell.target.clone(),
-            cell.protocol as u8,
-        )
-    };
+    let key = |cell: &Cell| (cell.source.clone(), cell.target.clone(), cell.protocol as u8);
     let old: BTreeMap<_, _> = before.iter().map(|cell| (key(cell), cell)).collect();
-    let pairs = after
-        .iter()
-        .filter_map(|new| Some((*old.get(&key(new))?, new)));
+    let pairs = after.iter().filter_map(|new| Some((*old.get(&key(new))?, new)));
     pairs.filter(|(old, new)| !same(old, new)).collect()
 }
 

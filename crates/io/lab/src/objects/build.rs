@@ -151,12 +151,7 @@ fn node_conditions() -> Vec<Value> {
             "FlannelIsUp",
             "Flannel is running on this node",
         ),
-        condition(
-            "Ready",
-            "True",
-            "KubeletReady",
-            "kubelet is posting ready status",
-        ),
+        condition("Ready", "True", "KubeletReady", "kubelet is posting ready status"),
     ]
 }
 

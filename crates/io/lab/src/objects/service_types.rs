@@ -30,11 +30,7 @@ pub struct Service {
 #[serde(rename_all = "camelCase")]
 pub struct ServiceSpec {
     /// First of `clusterIPs`, or `None`.
-    #[serde(
-        default,
-        rename = "clusterIP",
-        skip_serializing_if = "String::is_empty"
-    )]
+    #[serde(default, rename = "clusterIP", skip_serializing_if = "String::is_empty")]
     pub cluster_ip: String,
     /// One address for each family.
     #[serde(default, rename = "clusterIPs", skip_serializing_if = "Vec::is_empty")]
@@ -154,11 +150,7 @@ pub struct EndpointSlice {
     #[serde(default)]
     pub api_version: String,
     /// Endpoints; `null` where there are none.
-    #[serde(
-        default,
-        deserialize_with = "null_is_default",
-        serialize_with = "empty_is_null"
-    )]
+    #[serde(default, deserialize_with = "null_is_default", serialize_with = "empty_is_null")]
     pub endpoints: Vec<Endpoint>,
     /// `EndpointSlice`.
     #[serde(default)]
@@ -166,11 +158,7 @@ pub struct EndpointSlice {
     /// Metadata.
     pub metadata: Meta,
     /// Ports; `null` where there are none.
-    #[serde(
-        default,
-        deserialize_with = "null_is_default",
-        serialize_with = "empty_is_null"
-    )]
+    #[serde(default, deserialize_with = "null_is_default", serialize_with = "empty_is_null")]
     pub ports: Vec<EndpointPort>,
 }
 

@@ -1,4 +1,6 @@
-//! EndpointSlices, as the controller computes them.
+//! EndpointSlices, as the controller computes them: `k8s.io/endpointslice: Reconciler.Reconcile()`, v1.36.
+//!
+//! Hints (`trafficDistribution`, topology mode) are not computed: no Service of a lab asks for them.
 
 use super::Lists;
 use super::build::{meta, suffix, uid};
@@ -39,10 +41,7 @@ fn of_service(service: &Service, lists: &Lists) -> Vec<EndpointSlice> {
                 p.protocol.clone(),
             ))
         });
-        by_ports
-            .entry(ports.collect())
-            .or_default()
-            .push(endpoint(pod));
+        by_ports.entry(ports.collect()).or_default().push(endpoint(pod));
     }
     if by_ports.is_empty() {
         return vec![slice(service, 0, Vec::new(), Vec::new())];
@@ -108,12 +107,7 @@ fn endpoint(pod: &Pod) -> Endpoint {
     }
 }
 
-fn slice(
-    service: &Service,
-    number: usize,
-    endpoints: Vec<Endpoint>,
-    ports: Vec<EndpointPort>,
-) -> EndpointSlice {
+fn slice(service: &Service, number: usize, endpoints: Vec<Endpoint>, ports: Vec<EndpointPort>) -> EndpointSlice {
     let (namespace, name) = (&service.metadata.namespace, &service.metadata.name);
     let own = format!("{name}-{}", suffix(&format!("{namespace}/{name}/{number}")));
     let mut metadata = meta("EndpointSlice", namespace, &own);

@@ -47,11 +47,7 @@ pub(super) fn pods(spec: &Spec) -> Vec<Pod> {
 fn daemon_pod(spec: &Spec, daemon: &Daemon, node: &spec::Node) -> Pod {
     let shape = spec::Pod {
         namespace: daemon.namespace.to_owned(),
-        name: format!(
-            "{}-{}",
-            daemon.name,
-            suffix(&format!("{}/{}", daemon.name, node.name))
-        ),
+        name: format!("{}-{}", daemon.name, suffix(&format!("{}/{}", daemon.name, node.name))),
         node: node.name.clone(),
         ip: node.ip,
         labels: BTreeMap::from([(daemon.label.0.to_owned(), daemon.label.1.to_owned())]),

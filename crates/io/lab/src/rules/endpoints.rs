@@ -1,4 +1,6 @@
 //! Which endpoints of a Service port a node uses: readiness, node and zone hints, traffic policies.
+//!
+//! `pkg/proxy/topology.go: CategorizeEndpoints()`, Kubernetes v1.36.2.
 
 use super::service_port::Port;
 use crate::objects::{EndpointSlice, Hints};
@@ -58,11 +60,7 @@ pub(super) fn gather(slices: &[EndpointSlice], node: &str) -> Backends {
         .collect()
 }
 
-fn of_slice<'a>(
-    slice: &'a EndpointSlice,
-    port: u16,
-    node: &'a str,
-) -> impl Iterator<Item = Backend> + 'a {
+fn of_slice<'a>(slice: &'a EndpointSlice, port: u16, node: &'a str) -> impl Iterator<Item = Backend> + 'a {
     slice
         .endpoints
         .iter()

@@ -1,4 +1,4 @@
-//! The chains of flanneld with `--ip-masq`, iptables flavour.
+//! The chains of flanneld with `--ip-masq`, iptables flavour: `pkg/trafficmngr/iptables/iptables.go`, flannel 0.28.
 
 use super::Ruleset;
 
@@ -12,10 +12,7 @@ pub fn write(rules: &mut Ruleset, network: &str, subnet: &str) {
     let nat = &mut rules.nat;
     nat.append("POSTROUTING", format!("{MASQ} -j FLANNEL-POSTRTG"));
     let chain = "FLANNEL-POSTRTG";
-    nat.append(
-        chain,
-        format!("-m mark --mark 0x4000/0x4000 {MASQ} -j RETURN"),
-    );
+    nat.append(chain, format!("-m mark --mark 0x4000/0x4000 {MASQ} -j RETURN"));
     for between in [
         format!("-s {subnet} -d {network}"),
         format!("-s {network} -d {subnet}"),
@@ -27,10 +24,7 @@ pub fn write(rules: &mut Ruleset, network: &str, subnet: &str) {
         format!("-s {network} ! -d 224.0.0.0/4"),
         format!("! -s {network} -d {network}"),
     ] {
-        nat.append(
-            chain,
-            format!("{outward} {MASQ} -j MASQUERADE --random-fully"),
-        );
+        nat.append(chain, format!("{outward} {MASQ} -j MASQUERADE --random-fully"));
     }
     let filter = &mut rules.filter;
     filter.append("FORWARD", format!("{FORWARD} -j FLANNEL-FWD"));

@@ -1,4 +1,4 @@
-//! The rules of kube-proxy 1.36 in iptables mode, IPv4.
+//! The rules of kube-proxy 1.36 in iptables mode, IPv4: `pkg/proxy/iptables/proxier.go: syncProxyRules()`, v1.36.2.
 //!
 //! Not written: rules for `nodePortAddresses` (every address of the node takes node ports, the default) and the shorter
 //! form for clusters above 1,000 endpoints.
@@ -138,10 +138,7 @@ fn write_base(rules: &mut Ruleset, config: &Config) {
     );
     if !config.tcp_be_liberal {
         let count = accounting(config, INVALID_DROPPED);
-        filter.append(
-            "KUBE-FORWARD",
-            format!("-m conntrack --ctstate INVALID{count} -j DROP"),
-        );
+        filter.append("KUBE-FORWARD", format!("-m conntrack --ctstate INVALID{count} -j DROP"));
     }
     let forwarding = comment("kubernetes forwarding rules");
     filter.append(
@@ -175,23 +172,14 @@ fn write_filter_jumps(filter: &mut Table) {
     let health = comment("kubernetes health check service ports");
     let forwarding = comment("kubernetes forwarding rules");
     for (chain, rule) in [
-        (
-            "INPUT",
-            format!("{new} {external} -j KUBE-EXTERNAL-SERVICES"),
-        ),
-        (
-            "FORWARD",
-            format!("{new} {external} -j KUBE-EXTERNAL-SERVICES"),
-        ),
+        ("INPUT", format!("{new} {external} -j KUBE-EXTERNAL-SERVICES")),
+        ("FORWARD", format!("{new} {external} -j KUBE-EXTERNAL-SERVICES")),
         ("INPUT", format!("{health} -j KUBE-NODEPORTS")),
         ("FORWARD", format!("{new} {portals} -j KUBE-SERVICES")),
         ("OUTPUT", format!("{new} {portals} -j KUBE-SERVICES")),
         ("FORWARD", format!("{forwarding} -j KUBE-FORWARD")),
         ("INPUT", format!("{new} {firewall} -j KUBE-PROXY-FIREWALL")),
-        (
-            "FORWARD",
-            format!("{new} {firewall} -j KUBE-PROXY-FIREWALL"),
-        ),
+        ("FORWARD", format!("{new} {firewall} -j KUBE-PROXY-FIREWALL")),
         ("OUTPUT", format!("{new} {firewall} -j KUBE-PROXY-FIREWALL")),
         ("INPUT", "-j KUBE-FIREWALL".to_owned()),
         ("OUTPUT", "-j KUBE-FIREWALL".to_owned()),

@@ -6,6 +6,8 @@
 mod endpoints;
 pub mod flannel;
 pub mod kube_proxy;
+#[cfg(test)]
+mod kube_proxy_tests;
 mod names;
 pub mod nfacct;
 mod service_port;
@@ -136,12 +138,11 @@ pub fn node_ruleset(spec: &Spec, lists: &Lists, node: &str, nfacct: bool) -> Rul
 
 fn ipv4_pod_cidr(node: &Node) -> Option<&str> {
     let mut cidrs = node.spec.pod_cidrs.iter().chain([&node.spec.pod_cidr]);
-    cidrs
-        .find(|c| c.contains('.') && !c.contains(':'))
-        .map(String::as_str)
+    cidrs.find(|c| c.contains('.') && !c.contains(':')).map(String::as_str)
 }
 
-/// The kubelet makes a chain that tells which iptables is in use, and one in each table to see a flush.
+/// The kubelet makes a chain that tells which iptables is in use, and one in each table to see a flush:
+/// `pkg/kubelet/kubelet_network_linux.go: initNetworkUtil()`.
 fn kubelet(rules: &mut Ruleset) {
     rules.mangle.chain("KUBE-IPTABLES-HINT");
     for table in [&mut rules.mangle, &mut rules.filter, &mut rules.nat] {

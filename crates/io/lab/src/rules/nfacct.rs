@@ -1,8 +1,8 @@
 //! The accounting objects that kube-proxy's rules count with (`-m nfacct`): a rule cannot be loaded without its object.
+//!
+//! `net/netfilter/nfnetlink_acct.c: nfnl_acct_new()`, v6.18: with NLM_F_EXCL an object that is there answers EEXIST.
 
-use nix::sys::socket::{
-    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, recv, sendto, socket,
-};
+use nix::sys::socket::{AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, recv, sendto, socket};
 use std::io;
 use std::os::fd::AsRawFd;
 

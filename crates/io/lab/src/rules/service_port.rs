@@ -1,4 +1,4 @@
-//! One port of a Service, as kube-proxy keeps it.
+//! One port of a Service, as kube-proxy keeps it: `pkg/proxy/serviceport.go`, Kubernetes v1.36.2.
 
 use crate::objects::{Service, ServicePort};
 use std::net::Ipv4Addr;
@@ -52,10 +52,7 @@ pub(super) fn ports(service: &Service) -> Vec<Port> {
     if service.metadata.labels.contains_key(label) {
         return Vec::new();
     }
-    spec.ports
-        .iter()
-        .map(|port| one(service, cluster_ip, port))
-        .collect()
+    spec.ports.iter().map(|port| one(service, cluster_ip, port)).collect()
 }
 
 fn one(service: &Service, cluster_ip: Ipv4Addr, port: &ServicePort) -> Port {
@@ -74,11 +71,7 @@ fn one(service: &Service, cluster_ip: Ipv4Addr, port: &ServicePort) -> Port {
         cluster_ip,
         port: port.port,
         node_port: port.node_port,
-        external_ips: spec
-            .external_ips
-            .iter()
-            .filter_map(|ip| ip.parse().ok())
-            .collect(),
+        external_ips: spec.external_ips.iter().filter_map(|ip| ip.parse().ok()).collect(),
         load_balancer_ips: balancer.filter_map(|i| i.ip.parse().ok()).collect(),
         source_ranges: spec
             .load_balancer_source_ranges

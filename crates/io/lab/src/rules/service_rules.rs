@@ -72,10 +72,7 @@ impl Chains {
         if self.any {
             ("has no local endpoints", "DROP")
         } else {
-            (
-                "has no endpoints",
-                "REJECT --reject-with icmp-port-unreachable",
-            )
+            ("has no endpoints", "REJECT --reject-with icmp-port-unreachable")
         }
     }
 }
@@ -157,16 +154,11 @@ impl Writer<'_> {
                 self.to(port, *ip, "loadbalancer IP", &chains.balancer);
             }
             if chains.any && !port.source_ranges.is_empty() {
-                let about = comment(&format!(
-                    "{} traffic not accepted by {}",
-                    port.name, chains.balancer
-                ));
+                let about = comment(&format!("{} traffic not accepted by {}", port.name, chains.balancer));
                 let (protocol, number) = (&port.protocol, port.port);
                 self.rules.filter.append(
                     "KUBE-PROXY-FIREWALL",
-                    format!(
-                        "-d {ip}/32 -p {protocol} {about} -m {protocol} --dport {number} -j DROP"
-                    ),
+                    format!("-d {ip}/32 -p {protocol} {about} -m {protocol} --dport {number} -j DROP"),
                 );
             }
             if !chains.has_external {
@@ -234,18 +226,11 @@ impl Writer<'_> {
                 nat.append(chain, format!("{pods}{about} -j {}", chains.cluster));
             }
             for (what, target) in [("masquerade", "KUBE-MARK-MASQ"), ("route", &chains.cluster)] {
-                let about = comment(&format!(
-                    "{what} LOCAL traffic for {name} external destinations"
-                ));
-                nat.append(
-                    chain,
-                    format!("{about} -m addrtype --src-type LOCAL -j {target}"),
-                );
+                let about = comment(&format!("{what} LOCAL traffic for {name} external destinations"));
+                nat.append(chain, format!("{about} -m addrtype --src-type LOCAL -j {target}"));
             }
         } else {
-            let about = comment(&format!(
-                "masquerade traffic for {name} external destinations"
-            ));
+            let about = comment(&format!("masquerade traffic for {name} external destinations"));
             nat.append(chain, format!("{about} -j KUBE-MARK-MASQ"));
         }
         if chains.has_external {
@@ -259,18 +244,12 @@ impl Writer<'_> {
         let nat = &mut self.rules.nat;
         let mut admits_node = false;
         for range in &port.source_ranges {
-            nat.append(
-                &chains.balancer,
-                format!("-s {range} {about} -j {}", chains.external),
-            );
+            nat.append(&chains.balancer, format!("-s {range} {about} -j {}", chains.external));
             admits_node |= self.node_ips.iter().any(|ip| contains(range, *ip));
         }
         // A node that asks the balancer's address keeps it as its source.
         for ip in port.load_balancer_ips.iter().filter(|_| admits_node) {
-            nat.append(
-                &chains.balancer,
-                format!("-s {ip}/32 {about} -j {}", chains.external),
-            );
+            nat.append(&chains.balancer, format!("-s {ip}/32 {about} -j {}", chains.external));
         }
         let rest = comment(&format!(
             "other traffic to {} will be dropped by KUBE-PROXY-FIREWALL",
@@ -303,10 +282,7 @@ impl Writer<'_> {
             let left = named.len() - at;
             let share = match left {
                 1 => String::new(),
-                _ => format!(
-                    " -m statistic --mode random --probability {}",
-                    probability(left)
-                ),
+                _ => format!(" -m statistic --mode random --probability {}", probability(left)),
             };
             nat.append(chain, format!("{about}{share} -j {target}"));
         }
@@ -326,9 +302,7 @@ impl Writer<'_> {
         };
         nat.append(
             &chain,
-            format!(
-                "-p {protocol} {about}{remember} -m {protocol} -j DNAT --to-destination {address}"
-            ),
+            format!("-p {protocol} {about}{remember} -m {protocol} -j DNAT --to-destination {address}"),
         );
     }
 }

@@ -4,8 +4,8 @@ use super::BIG;
 use crate::spec::{PodPort, Protocol};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
-    AddressFamily, Backlog, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockProtocol,
-    SockType, SockaddrIn, bind, listen, recvmsg, sendmsg, setsockopt, socket, sockopt,
+    AddressFamily, Backlog, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockProtocol, SockType,
+    SockaddrIn, bind, listen, recvmsg, sendmsg, setsockopt, socket, sockopt,
 };
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::net::{SocketAddrV4, TcpListener, TcpStream};
@@ -89,9 +89,7 @@ impl Loop {
             fds.iter().map(|fd| fd.any().unwrap_or(true)).collect()
         };
         let now = Instant::now();
-        for (connection, _) in
-            (self.connections.iter_mut().zip(&ready[fixed..])).filter(|(_, r)| **r)
-        {
+        for (connection, _) in (self.connections.iter_mut().zip(&ready[fixed..])).filter(|(_, r)| **r) {
             connection.go_on(&self.pod, now);
         }
         self.connections
@@ -231,8 +229,7 @@ fn answer_datagrams(socket: &OwnedFd, pod: &str) {
         let mut datagram = [0u8; 2048];
         let mut parts = [IoSliceMut::new(&mut datagram)];
         let mut space = nix::cmsg_space!(nix::libc::in_pktinfo);
-        let received =
-            recvmsg::<SockaddrIn>(fd, &mut parts, Some(&mut space), MsgFlags::MSG_DONTWAIT);
+        let received = recvmsg::<SockaddrIn>(fd, &mut parts, Some(&mut space), MsgFlags::MSG_DONTWAIT);
         let Ok(message) = received else { return };
         let Some(client) = message.address else {
             continue;
@@ -243,15 +240,9 @@ fn answer_datagrams(socket: &OwnedFd, pod: &str) {
                 _ => None,
             })
         });
-        let line = identity(
-            pod,
-            &SocketAddrV4::new(client.ip(), client.port()).to_string(),
-        );
+        let line = identity(pod, &SocketAddrV4::new(client.ip(), client.port()).to_string());
         let answer = [IoSlice::new(line.as_bytes())];
-        let source = asked.map(|info| nix::libc::in_pktinfo {
-            ipi_ifindex: 0,
-            ..info
-        });
+        let source = asked.map(|info| nix::libc::in_pktinfo { ipi_ifindex: 0, ..info });
         let control = source.as_ref().map(ControlMessage::Ipv4PacketInfo);
         let control = control.as_slice();
         // Where there is no way back the client waits in vain, as it should.
