@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows rules, routes or objects beyond the [`Spec`]: a cell is what `connect`, `send` and `recv` answered.
 
+mod connection;
 mod probe;
 mod render;
 mod table;

@@ -5,17 +5,16 @@
 //! [`crate::rules::node_iptables`].
 
 mod build;
+mod pod_types;
 mod service_types;
 mod slices;
 mod system;
 mod types;
 
 pub use build::{MADE_AT, vtep_mac};
+pub use pod_types::*;
 pub use service_types::*;
-pub use types::{
-    Container, ContainerPort, List, ListMeta, Meta, Node, NodeAddress, NodeSpec, NodeStatus, Pod, PodCondition, PodIp,
-    PodSpec, PodStatus,
-};
+pub use types::{List, ListMeta, Meta, Node, NodeAddress, NodeSpec, NodeStatus};
 
 use crate::spec::Spec;
 use serde::Serialize;

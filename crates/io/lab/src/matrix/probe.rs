@@ -1,19 +1,13 @@
 //! Fills the matrix: one thread for each source namespace, non-blocking sockets in it.
 
+use super::connection::{End, Try, line_length, parse};
 use super::{Cell, Class, Options, Pair, TargetKind, TimeClass};
 use crate::server::BIG;
-use crate::spec::Protocol;
 use netwhy_sys::Netns;
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::socket::{
-    AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrIn, connect, getsockopt, recv, send, socket,
-    sockopt,
-};
+use nix::poll::{PollFd, PollTimeout, poll};
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
-use std::net::{Ipv4Addr, SocketAddrV4};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -81,27 +75,6 @@ struct Prober<'a> {
     cells: BTreeMap<usize, Cell>,
 }
 
-/// A connection under way.
-struct Try {
-    pair: usize,
-    first: bool,
-    socket: OwnedFd,
-    connected: bool,
-    began: Instant,
-    /// When connected, or answered over UDP.
-    reached: Option<Duration>,
-    until: Instant,
-    head: Vec<u8>,
-    bytes: usize,
-}
-
-/// How a try ended.
-struct End {
-    errno: i32,
-    /// Our patience was over.
-    gave_up: bool,
-}
-
 impl<'a> Prober<'a> {
     fn new(
         pairs: &'a [Pair],
@@ -143,26 +116,11 @@ impl<'a> Prober<'a> {
     }
 
     fn start(&mut self, pair: usize, first: bool) {
-        let target = &self.pairs[pair].target;
         let began = Instant::now();
-        let opened = open(target.protocol).and_then(|socket| {
-            let to = SockaddrIn::from(SocketAddrV4::new(target.ip, target.port));
-            match connect(socket.as_raw_fd(), &to) {
-                Ok(()) | Err(Errno::EINPROGRESS) => {}
-                Err(e) => return Err(e),
-            }
-            if target.protocol == Protocol::Udp {
-                send(socket.as_raw_fd(), b"who\n", MsgFlags::MSG_NOSIGNAL)?;
-            }
-            Ok(socket)
-        });
-        let mut one = match opened {
-            Ok(socket) => Try::new(pair, first, socket, self.options.patience),
-            Err(errno) => return self.end_unopened(pair, first, errno, began.elapsed()),
-        };
-        one.began = began;
-        one.connected = target.protocol == Protocol::Udp;
-        self.tries.push(one);
+        match Try::open(pair, &self.pairs[pair].target, first, self.options.patience) {
+            Ok(one) => self.tries.push(one),
+            Err(errno) => self.end_unopened(pair, first, errno, began.elapsed()),
+        }
     }
 
     /// Waits until something happens to one of the tries, and goes on with it.
@@ -182,7 +140,7 @@ impl<'a> Prober<'a> {
         let mut ready = ready.into_iter();
         for mut one in std::mem::take(&mut self.tries) {
             let end = match ready.next() {
-                Some(true) => one.go_on(&self.pairs[one.pair], self.options.patience),
+                Some(true) => one.go_on(self.options.patience),
                 _ => None,
             };
             let gave_up = || {
@@ -266,105 +224,5 @@ impl<'a> Prober<'a> {
             backends: BTreeMap::new(),
             outcomes: BTreeMap::new(),
         })
-    }
-}
-
-impl Try {
-    fn new(pair: usize, first: bool, socket: OwnedFd, patience: Duration) -> Try {
-        let began = Instant::now();
-        Try {
-            pair,
-            first,
-            socket,
-            connected: false,
-            began,
-            reached: None,
-            until: began + patience,
-            head: Vec::new(),
-            bytes: 0,
-        }
-    }
-
-    fn poll_fd(&self) -> PollFd<'_> {
-        let wanted = match self.connected {
-            true => PollFlags::POLLIN,
-            false => PollFlags::POLLOUT,
-        };
-        PollFd::new(self.socket.as_fd(), wanted)
-    }
-
-    /// Goes on with a socket that has something to say; an end, if it came.
-    fn go_on(&mut self, pair: &Pair, patience: Duration) -> Option<End> {
-        let over = |errno| Some(End { errno, gave_up: false });
-        if !self.connected {
-            match getsockopt(&self.socket, sockopt::SocketError) {
-                Ok(0) => {}
-                Ok(errno) => return over(errno),
-                Err(errno) => return over(errno as i32),
-            }
-            self.connected = true;
-            self.reached = Some(self.began.elapsed());
-            self.until = Instant::now() + patience;
-            let request: &[u8] = if self.first { b"big\n" } else { b"who\n" };
-            return match send(self.socket.as_raw_fd(), request, MsgFlags::MSG_NOSIGNAL) {
-                Ok(_) => None,
-                Err(errno) => over(errno as i32),
-            };
-        }
-        let mut part = [0u8; 32 * 1024];
-        loop {
-            match recv(self.socket.as_raw_fd(), &mut part, MsgFlags::MSG_DONTWAIT) {
-                Ok(0) => return over(0),
-                Ok(count) => {
-                    let head = 256usize.saturating_sub(self.head.len()).min(count);
-                    self.head.extend(&part[..head]);
-                    self.bytes += count;
-                    self.until = Instant::now() + patience;
-                    if pair.target.protocol == Protocol::Udp {
-                        self.reached = Some(self.began.elapsed());
-                        return over(0);
-                    }
-                }
-                Err(Errno::EAGAIN | Errno::EINTR) => return None,
-                Err(errno) => return over(errno as i32),
-            }
-        }
-    }
-}
-
-fn open(protocol: Protocol) -> nix::Result<OwnedFd> {
-    let kind = match protocol {
-        Protocol::Tcp => SockType::Stream,
-        Protocol::Udp => SockType::Datagram,
-    };
-    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-    socket(AddressFamily::Inet, kind, flags, None::<SockProtocol>)
-}
-
-fn line_length(head: &[u8]) -> usize {
-    let end = head.iter().position(|b| *b == b'\n');
-    end.map_or(head.len(), |end| end + 1)
-}
-
-/// `pod=NAMESPACE/NAME client=ADDRESS:PORT`
-fn parse(head: &[u8]) -> Option<(String, Ipv4Addr)> {
-    let line = String::from_utf8_lossy(&head[..line_length(head)]).into_owned();
-    let (pod, client) = line.trim().strip_prefix("pod=")?.split_once(" client=")?;
-    let client: SocketAddrV4 = client.parse().ok()?;
-    Some((pod.to_owned(), *client.ip()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_answer_tells_who_and_whom() {
-        let head = b"pod=shop/api-a client=10.244.1.7:43210\n....";
-        let client = Ipv4Addr::new(10, 244, 1, 7);
-        assert_eq!(parse(head), Some(("shop/api-a".to_owned(), client)));
-        assert_eq!(line_length(head), 39);
-        assert_eq!(parse(b"pod=shop/api-a cli"), None);
-        assert_eq!(parse(b""), None);
     }
 }

@@ -1,5 +1,6 @@
 //! Nodes, pods, Services and namespaces out of a [`Spec`].
 
+use super::pod_types::*;
 use super::service_types::*;
 use super::types::*;
 use super::{Lists, system};

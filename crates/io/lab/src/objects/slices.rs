@@ -4,6 +4,7 @@
 
 use super::Lists;
 use super::build::{meta, suffix, uid};
+use super::pod_types::*;
 use super::service_types::*;
 use super::types::*;
 use serde_json::{Value, json};

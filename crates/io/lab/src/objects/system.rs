@@ -1,7 +1,7 @@
 //! kube-proxy and flannel as API objects: their DaemonSets, pods and configuration.
 
 use super::build::{MADE_AT, VERSION, cidr, pod, suffix, uid};
-use super::types::*;
+use super::pod_types::*;
 use crate::spec::{self, Spec};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

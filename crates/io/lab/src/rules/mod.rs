@@ -3,6 +3,7 @@
 //! Written from what those programs do and compared line for line with recordings of them; nothing here is shared
 //! with the part of netwhy that judges such rules.
 
+mod chains;
 mod endpoints;
 pub mod flannel;
 pub mod kube_proxy;

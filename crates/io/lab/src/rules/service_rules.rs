@@ -1,9 +1,10 @@
 //! What kube-proxy writes for one port of a Service.
 
 use super::Ruleset;
-use super::endpoints::{Backend, Backends, Place, Usable, usable};
+use super::chains::Chains;
+use super::endpoints::{Backend, Backends, Place, usable};
 use super::kube_proxy::{Config, accounting, comment};
-use super::names::{endpoint_chain, service_chain};
+use super::names::endpoint_chain;
 use super::nfacct::LOCALHOST_NODE_PORTS;
 use super::service_port::Port;
 use std::net::Ipv4Addr;
@@ -21,60 +22,6 @@ pub(super) struct Writer<'a> {
     pub config: &'a Config,
     pub place: Place<'a>,
     pub node_ips: Vec<Ipv4Addr>,
-}
-
-/// The chains of one Service port on this node.
-struct Chains {
-    cluster: String,
-    local: String,
-    /// Where traffic to the cluster address goes, by internal policy.
-    internal: String,
-    /// Where traffic from outside ends, by external policy.
-    outer_policy: String,
-    /// KUBE-EXT-.
-    external: String,
-    /// Where traffic to a balancer address goes: KUBE-FW- or KUBE-EXT-.
-    balancer: String,
-    has_internal: bool,
-    has_external: bool,
-    any: bool,
-}
-
-impl Chains {
-    fn of(port: &Port, usable: &Usable<'_>) -> Chains {
-        let chain = |prefix| service_chain(prefix, &port.name, &port.protocol);
-        let (cluster, local) = (chain("KUBE-SVC-"), chain("KUBE-SVL-"));
-        let by = |is_local| if is_local { &local } else { &cluster }.clone();
-        let has = |is_local: bool| match is_local {
-            true => !usable.local.is_empty(),
-            false => !usable.cluster.is_empty(),
-        };
-        let external = chain("KUBE-EXT-");
-        Chains {
-            internal: by(port.internal_local),
-            outer_policy: by(port.external_local),
-            balancer: if port.source_ranges.is_empty() {
-                external.clone()
-            } else {
-                chain("KUBE-FW-")
-            },
-            external,
-            has_internal: has(port.internal_local),
-            has_external: has(port.external_local),
-            any: usable.any,
-            cluster,
-            local,
-        }
-    }
-
-    /// What the filter table does with traffic that finds no endpoint: words of the comment, and the target.
-    fn refusal(&self) -> (&'static str, &'static str) {
-        if self.any {
-            ("has no local endpoints", "DROP")
-        } else {
-            ("has no endpoints", "REJECT --reject-with icmp-port-unreachable")
-        }
-    }
 }
 
 impl Writer<'_> {
