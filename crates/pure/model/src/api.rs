@@ -165,18 +165,25 @@ impl Api {
     #[must_use]
     pub fn pod(&self, namespace: &str, name: &str) -> Option<&Pod> {
         let pods = self.pods.as_ref().ok()?;
-        pods.binary_search_by(|p| (p.namespace.as_str(), p.name.as_str()).cmp(&(namespace, name))).ok().map(|i| &pods[i])
+        pods.binary_search_by(|p| (p.namespace.as_str(), p.name.as_str()).cmp(&(namespace, name)))
+            .ok()
+            .map(|i| &pods[i])
     }
 
     /// A Service by name.
     #[must_use]
     pub fn service(&self, namespace: &str, name: &str) -> Option<&Service> {
         let list = self.services.as_ref().ok()?;
-        list.binary_search_by(|p| (p.namespace.as_str(), p.name.as_str()).cmp(&(namespace, name))).ok().map(|i| &list[i])
+        list.binary_search_by(|p| (p.namespace.as_str(), p.name.as_str()).cmp(&(namespace, name)))
+            .ok()
+            .map(|i| &list[i])
     }
 
     /// The slices of a Service.
     pub fn slices_of<'a>(&'a self, namespace: &'a str, service: &'a str) -> impl Iterator<Item = &'a EndpointSlice> {
-        self.slices.iter().flatten().filter(move |s| s.namespace == namespace && s.service == service)
+        self.slices
+            .iter()
+            .flatten()
+            .filter(move |s| s.namespace == namespace && s.service == service)
     }
 }

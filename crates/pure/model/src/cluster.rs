@@ -5,7 +5,7 @@ use crate::fact::{Fact, Gaps};
 use crate::fib::Fib;
 use crate::link::Links;
 use crate::neigh::{Fdb, Neighs};
-use crate::netfilter::Netfilter;
+use crate::netfilter::{Netfilter, Table};
 use crate::socket::Sockets;
 use crate::sysctl::Sysctls;
 use netwhy_snapshot::Snapshot;
@@ -133,24 +133,46 @@ impl Cluster {
     /// The node of a name.
     #[must_use]
     pub fn node(&self, name: &str) -> Option<&Node> {
-        self.nodes.binary_search_by(|n| n.name.as_str().cmp(name)).ok().map(|i| &self.nodes[i])
+        self.nodes
+            .binary_search_by(|n| n.name.as_str().cmp(name))
+            .ok()
+            .map(|i| &self.nodes[i])
     }
 
     /// The namespace of a pod: its own, or its node's with `hostNetwork`. `None` if the bundle has neither.
     #[must_use]
     pub fn pod_netns(&self, namespace: &str, name: &str) -> Option<NetnsId> {
-        let own = self.netns.iter().find(|n| matches!(&n.kind, NetnsKind::Pod { namespace: a, name: b, .. } if a == namespace && b == name));
+        let own = self
+            .netns
+            .iter()
+            .find(|n| matches!(&n.kind, NetnsKind::Pod { namespace: a, name: b, .. } if a == namespace && b == name));
         if let Some(ns) = own {
             return Some(ns.id);
         }
         let pod = self.api.pod(namespace, name)?;
-        if pod.host_network { self.node(&pod.node)?.host } else { None }
+        if pod.host_network {
+            self.node(&pod.node)?.host
+        } else {
+            None
+        }
     }
 
     /// The namespace of a host outside the cluster.
     #[must_use]
     pub fn outside(&self, name: &str) -> Option<NetnsId> {
-        self.netns.iter().find(|n| matches!(&n.kind, NetnsKind::Outside { name: a } if a == name)).map(|n| n.id)
+        self.netns
+            .iter()
+            .find(|n| matches!(&n.kind, NetnsKind::Outside { name: a } if a == name))
+            .map(|n| n.id)
+    }
+}
+
+impl Netns {
+    /// The member of this namespace that a table stands in. `Table::path` may name another namespace's equal text.
+    #[must_use]
+    pub fn member_of(&self, table: &Table) -> String {
+        let file = table.path.rsplit('/').next().unwrap_or_default();
+        format!("{}/{file}", self.dir)
     }
 }
 

@@ -28,7 +28,10 @@ pub struct Gaps {
 impl Gaps {
     /// Adds a gap, or finds it.
     pub fn add(&mut self, path: impl Into<String>, why: impl Into<String>) -> GapId {
-        let gap = Gap { path: path.into(), why: why.into() };
+        let gap = Gap {
+            path: path.into(),
+            why: why.into(),
+        };
         if let Some(id) = self.ids.get(&gap) {
             return *id;
         }

@@ -157,17 +157,29 @@ impl FibTable {
     /// Builds the index over the routes.
     #[must_use]
     pub fn new(routes: Vec<Route>) -> Self {
-        let mut table = FibTable { routes, index: vec![FxHashMap::default(); 33], present: 0 };
+        let mut table = FibTable {
+            routes,
+            index: vec![FxHashMap::default(); 33],
+            present: 0,
+        };
         for (i, route) in table.routes.iter().enumerate() {
             let len = route.dst.prefix_len();
             table.present |= 1 << len;
-            table.index[usize::from(len)].entry(u32::from(route.dst.network())).or_default().push(i as u32);
+            table.index[usize::from(len)]
+                .entry(u32::from(route.dst.network()))
+                .or_default()
+                .push(i as u32);
         }
         for by_net in &mut table.index {
             #[expect(clippy::iter_over_hash_type, reason = "each list is sorted by itself")]
             for list in by_net.values_mut() {
                 // fib_insert_alias(): higher TOS first, then lower metric.
-                list.sort_by_key(|i| (u8::MAX - table.routes[*i as usize].tos, table.routes[*i as usize].metric));
+                list.sort_by_key(|i| {
+                    (
+                        u8::MAX - table.routes[*i as usize].tos,
+                        table.routes[*i as usize].metric,
+                    )
+                });
             }
         }
         table
@@ -176,9 +188,16 @@ impl FibTable {
     /// Routes to an address, longest prefix first, then by metric.
     pub fn matching(&self, addr: Ipv4Addr) -> impl Iterator<Item = &Route> {
         let bits = u32::from(addr);
-        (0..=32u8).rev().filter(|len| self.present >> len & 1 == 1).flat_map(move |len| {
-            let net = if len == 0 { 0 } else { bits & (u32::MAX << (32 - len)) };
-            self.index[usize::from(len)].get(&net).into_iter().flatten().map(|i| &self.routes[*i as usize])
-        })
+        (0..=32u8)
+            .rev()
+            .filter(|len| self.present >> len & 1 == 1)
+            .flat_map(move |len| {
+                let net = if len == 0 { 0 } else { bits & (u32::MAX << (32 - len)) };
+                self.index[usize::from(len)]
+                    .get(&net)
+                    .into_iter()
+                    .flatten()
+                    .map(|i| &self.routes[*i as usize])
+            })
     }
 }

@@ -40,6 +40,9 @@ pub struct Netfilter {
     /// Some rule uses connection tracking, so it is on here, and with it defragmentation (kernel-facts, trap 3).
     /// The gap says why it may be on unseen.
     pub conntrack: Option<Result<(), GapId>>,
+    /// The same without the rules of `tables`: what native tables, extensions that are not modelled, and members that
+    /// are missing say.
+    pub conntrack_otherwise: Option<Result<(), GapId>>,
 }
 
 /// One registered function of a hook.
@@ -86,7 +89,8 @@ pub struct Table {
     pub chains: Vec<Chain>,
     /// Base chain of each hook, as index into `chains`.
     pub base: [Option<ChainId>; 5],
-    /// Member of the bundle that it was read from.
+    /// Member of the bundle that it was read from. Namespaces whose text is the same share the table: see
+    /// [`Netns::member_of`](crate::Netns::member_of).
     pub path: Arc<str>,
 }
 
@@ -498,17 +502,28 @@ impl Chain {
                 }
             }
         }
-        Chain { name, policy, rules, index }
+        Chain {
+            name,
+            policy,
+            rules,
+            index,
+        }
     }
 
     /// Numbers of the rules that may match a packet to this address and port, in order. A superset of those that do.
     pub fn candidates(&self, daddr: Ipv4Addr, proto: u8, dport: u16) -> Candidates<'_> {
         if !self.index.on {
-            return Candidates { lists: [&[], &[], &[]], all: 0..self.rules.len() as u32 };
+            return Candidates {
+                lists: [&[], &[], &[]],
+                all: 0..self.rules.len() as u32,
+            };
         }
         let a = self.index.by_daddr.get(&daddr).map_or(&[][..], |v| v);
         let p = self.index.by_dport.get(&(proto, dport)).map_or(&[][..], |v| v);
-        Candidates { lists: [a, p, &self.index.rest], all: 0..0 }
+        Candidates {
+            lists: [a, p, &self.index.rest],
+            all: 0..0,
+        }
     }
 }
 
@@ -526,7 +541,9 @@ impl Iterator for Candidates<'_> {
         if let Some(i) = self.all.next() {
             return Some(i);
         }
-        let which = (0..3).filter(|w| !self.lists[*w].is_empty()).min_by_key(|w| self.lists[*w][0])?;
+        let which = (0..3)
+            .filter(|w| !self.lists[*w].is_empty())
+            .min_by_key(|w| self.lists[*w][0])?;
         let (first, rest) = self.lists[which].split_first()?;
         self.lists[which] = rest;
         Some(*first)
@@ -538,7 +555,9 @@ impl Rule {
     fn one_dport(&self) -> Option<(u8, u16)> {
         let (proto, false) = self.proto? else { return None };
         self.matches.iter().find_map(|m| match m {
-            Match::Tcp { dport: Some(p), .. } | Match::Udp { dport: Some(p), .. } | Match::Sctp { dport: Some(p), .. }
+            Match::Tcp { dport: Some(p), .. }
+            | Match::Udp { dport: Some(p), .. }
+            | Match::Sctp { dport: Some(p), .. }
                 if !p.not && p.value.0 == p.value.1 =>
             {
                 Some((proto, p.value.0))
@@ -552,7 +571,11 @@ impl IfPattern {
     /// Whether a name fits.
     #[must_use]
     pub fn fits(&self, name: &str) -> bool {
-        if self.prefix { name.starts_with(&*self.name) } else { name == &*self.name }
+        if self.prefix {
+            name.starts_with(&*self.name)
+        } else {
+            name == &*self.name
+        }
     }
 }
 
@@ -575,7 +598,13 @@ impl TableName {
         use Hook::{Forward, LocalIn, LocalOut, PostRouting, PreRouting};
         match self {
             TableName::Raw => &[(PreRouting, -300), (LocalOut, -300)],
-            TableName::Mangle => &[(PreRouting, -150), (LocalIn, -150), (Forward, -150), (LocalOut, -150), (PostRouting, -150)],
+            TableName::Mangle => &[
+                (PreRouting, -150),
+                (LocalIn, -150),
+                (Forward, -150),
+                (LocalOut, -150),
+                (PostRouting, -150),
+            ],
             TableName::Nat => &[(PreRouting, -100), (LocalIn, 100), (LocalOut, -100), (PostRouting, 100)],
             TableName::Filter => &[(LocalIn, 0), (Forward, 0), (LocalOut, 0)],
             TableName::Security => &[(LocalIn, 50), (Forward, 50), (LocalOut, 50)],

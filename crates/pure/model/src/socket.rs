@@ -1,5 +1,6 @@
 //! Listeners and bound sockets that IPv4 packets can reach.
 
+use crate::fact::GapId;
 use std::net::Ipv4Addr;
 
 /// Sockets of a namespace.
@@ -7,6 +8,8 @@ use std::net::Ipv4Addr;
 pub struct Sockets {
     /// All, as listed.
     pub list: Vec<Socket>,
+    /// A line could not be read: a socket that is not listed may exist.
+    pub incomplete: Option<GapId>,
 }
 
 /// A TCP listener or a bound UDP socket.

@@ -1,5 +1,8 @@
 //! Sysctls of a namespace, by the dotted name that `sysctl` prints.
 
+use crate::cluster::Netns;
+use crate::fact::{Fact, GapId};
+use crate::link::LinkKind;
 use std::collections::BTreeMap;
 
 /// Key to value; keys have slashes inside interface names, as printed.
@@ -7,6 +10,10 @@ use std::collections::BTreeMap;
 pub struct Sysctls {
     /// Values without surrounding white space.
     pub values: BTreeMap<Box<str>, Box<str>>,
+    /// The gap of a key that `sysctl.txt` does not list.
+    pub absent: Option<GapId>,
+    /// Keys that exist and that the collector was not allowed to read.
+    pub denied: Vec<Box<str>>,
 }
 
 impl Sysctls {
@@ -26,5 +33,57 @@ impl Sysctls {
     #[must_use]
     pub fn conf_key(link: &str, key: &str) -> String {
         format!("net.ipv4.conf.{}.{key}", link.replace('.', "/"))
+    }
+
+    /// The text lists all of `net.*`, as `sysctl -a` does: a key that is not in it does not exist in this kernel.
+    #[must_use]
+    pub fn lists_net(&self) -> bool {
+        self.get("net.ipv4.ip_forward").is_some() && self.get("net.core.somaxconn").is_some()
+    }
+}
+
+impl Netns {
+    /// A sysctl as a switch.
+    ///
+    /// A `net.*` key that a full listing does not have belongs to a module that is not loaded: off.
+    ///
+    /// # Errors
+    /// The gap, if `sysctl.txt` was not read, or does not list the key and not all of `net.*` either.
+    pub fn sysctl_flag(&self, key: &str) -> Fact<bool> {
+        let sysctl = self.sysctl.as_ref().map_err(|g| *g)?;
+        if let Some(value) = sysctl.get(key) {
+            return match (value.parse::<i64>(), sysctl.absent) {
+                (Err(_), Some(gap)) => Err(gap),
+                (number, _) => Ok(number.is_ok_and(|n| n != 0)),
+            };
+        }
+        let known = key.starts_with("net.") && sysctl.lists_net() && !sysctl.denied.iter().any(|d| &**d == key);
+        match sysctl.absent {
+            Some(gap) if !known => Err(gap),
+            _ => Ok(false),
+        }
+    }
+
+    /// Whether frames that this bridge forwards pass the IPv4 netfilter hooks: `net.bridge.bridge-nf-call-iptables`, or
+    /// the bridge's own `nf_call_iptables`. Without `br_netfilter` neither has an effect (`br_netfilter_hooks.c: br_nf_pre_routing()`).
+    ///
+    /// # Errors
+    /// The gap that hides it.
+    pub fn bridge_nf_call_iptables(&self, bridge: u32) -> Fact<bool> {
+        const KEY: &str = "net.bridge.bridge-nf-call-iptables";
+        let loaded = self.sysctl.as_ref().is_ok_and(|s| s.get(KEY).is_some());
+        match self.sysctl_flag(KEY) {
+            Ok(false) if loaded => {
+                let link = self.links.as_ref().map_err(|g| *g)?.get(bridge);
+                Ok(matches!(
+                    link.map(|l| &l.kind),
+                    Some(LinkKind::Bridge {
+                        nf_call_iptables: true,
+                        ..
+                    })
+                ))
+            }
+            other => other,
+        }
     }
 }

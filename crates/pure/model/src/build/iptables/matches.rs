@@ -1,0 +1,267 @@
+//! Matches: which extension it is, and those that look at the packet's headers only.
+
+use super::context;
+use super::cursor::{Cursor, Odd, Opt};
+use super::{Env, rule};
+use crate::netfilter::{Match, Not, PortSide, Ports};
+use netwhy_wire::tcp;
+
+/// The match `name` with the options that follow.
+pub(super) fn build(env: &mut Env<'_, '_>, name: &str, cursor: &mut Cursor<'_>) -> Result<Match, Odd> {
+    let built = match name {
+        "addrtype" => context::addrtype(cursor),
+        "comment" => comment(cursor),
+        "connmark" => context::mark(cursor).map(Match::Connmark),
+        "conntrack" => context::conntrack(cursor),
+        "hashlimit" | "limit" => limit(cursor),
+        "icmp" => icmp(cursor),
+        "iprange" => iprange(cursor),
+        "length" => length(cursor),
+        "mac" => mac(cursor),
+        "mark" => context::mark(cursor).map(Match::Mark),
+        "multiport" => multiport(cursor),
+        "nfacct" => nfacct(cursor),
+        "physdev" => context::physdev(cursor),
+        "pkttype" => pkttype(cursor),
+        "recent" => context::recent(cursor),
+        "rpfilter" => context::rpfilter(cursor),
+        "sctp" => ports_of(cursor, |sport, dport| Match::Sctp { sport, dport }),
+        "set" => context::set(env, cursor),
+        "state" => context::state(cursor),
+        "statistic" => context::statistic(cursor),
+        "tcp" => tcp(cursor),
+        "ttl" => ttl(cursor),
+        "udp" => ports_of(cursor, |sport, dport| Match::Udp { sport, dport }),
+        _ => return Err(Odd::Why(format!("match {name:?} is not modelled"))),
+    };
+    built.map_err(|odd| match odd {
+        Odd::Why(why) => Odd::Why(format!("match {name:?}: {why}")),
+        gap @ Odd::Gap(_) => gap,
+    })
+}
+
+/// What an option must say for the match to mean anything.
+pub(super) fn needed<T>(value: Option<T>, option: &str) -> Result<T, Odd> {
+    value.ok_or_else(|| Odd::Why(format!("{option} is missing")))
+}
+
+/// A value under the `!` of its option.
+pub(super) fn under<T>(opt: Opt<'_>, value: T) -> Not<T> {
+    Not { value, not: opt.not }
+}
+
+/// `80`, `1024:65535`, `:1023`, `1024:`.
+pub(super) fn ports(text: &str) -> Option<Ports> {
+    let Some((low, high)) = text.split_once(':') else {
+        let port = text.parse().ok()?;
+        return Some((port, port));
+    };
+    let end = |text: &str, open: u16| if text.is_empty() { Some(open) } else { text.parse().ok() };
+    Some((end(low, 0)?, end(high, u16::MAX)?))
+}
+
+fn tcp(cursor: &mut Cursor<'_>) -> Result<Match, Odd> {
+    let (mut sport, mut dport, mut flags) = (None, None, None);
+    while let Some(opt) = cursor.option() {
+        match opt.name {
+            "--sport" => sport = Some(under(opt, cursor.read(opt, ports)?)),
+            "--dport" => dport = Some(under(opt, cursor.read(opt, ports)?)),
+            "--tcp-flags" => {
+                let mask = cursor.read(opt, tcp_flags)?;
+                flags = Some(under(opt, (mask, cursor.read(opt, tcp_flags)?)));
+            }
+            "--syn" => flags = Some(under(opt, (tcp::SYN | tcp::RST | tcp::ACK | tcp::FIN, tcp::SYN))),
+            _ => return Err(opt.odd()),
+        }
+    }
+    Ok(Match::Tcp { sport, dport, flags })
+}
+
+fn tcp_flags(text: &str) -> Option<u8> {
+    text.split(',').try_fold(0, |flags, name| {
+        let bit = match name {
+            "NONE" => 0,
+            "ALL" => 0x3f,
+            "FIN" => tcp::FIN,
+            "SYN" => tcp::SYN,
+            "RST" => tcp::RST,
+            "PSH" => tcp::PSH,
+            "ACK" => tcp::ACK,
+            "URG" => tcp::URG,
+            _ => return None,
+        };
+        Some(flags | bit)
+    })
+}
+
+/// udp and sctp.
+fn ports_of(cursor: &mut Cursor<'_>, make: fn(Option<Not<Ports>>, Option<Not<Ports>>) -> Match) -> Result<Match, Odd> {
+    let (mut sport, mut dport) = (None, None);
+    while let Some(opt) = cursor.option() {
+        match opt.name {
+            "--sport" => sport = Some(under(opt, cursor.read(opt, ports)?)),
+            "--dport" => dport = Some(under(opt, cursor.read(opt, ports)?)),
+            _ => return Err(opt.odd()),
+        }
+    }
+    Ok(make(sport, dport))
+}
+
+fn icmp(cursor: &mut Cursor<'_>) -> Result<Match, Odd> {
+    let mut what = None;
+    while let Some(opt) = cursor.option() {
+        match opt.name {
+            "--icmp-type" => what = Some(under(opt, cursor.read(opt, icmp_type)?)),
+            _ => return Err(opt.odd()),
+        }
+    }
+    // Without the option every type matches.
+    Ok(Match::Icmp(what.unwrap_or(Not {
+        value: (u8::MAX, None),
+        not: false,
+    })))
+}
+
+/// `8`, `3/4`, `any`; names that only people write are not read.
+fn icmp_type(text: &str) -> Option<(u8, Option<u8>)> {
+    match text {
+        "any" => return Some((u8::MAX, None)),
+        "echo-request" => return Some((8, None)),
+        "echo-reply" => return Some((0, None)),
+        "destination-unreachable" => return Some((3, None)),
+        "fragmentation-needed" => return Some((3, Some(4))),
+        "time-exceeded" => return Some((11, None)),
+        _ => {}
+    }
+    match text.split_once('/') {
+        Some((kind, code)) => Some((kind.parse().ok()?, Some(code.parse().ok()?))),
+        None => Some((text.parse().ok()?, None)),
+    }
+}
+
+fn multiport(cursor: &mut Cursor<'_>) -> Result<Match, Odd> {
+    let mut found = None;
+    while let Some(opt) = cursor.option() {
+        let side = match opt.name {
+            "--sports" | "--source-ports" => PortSide::Source,
+            "--dports" | "--destination-ports" => PortSide::Destination,
+            "--ports" => PortSide::Either,
+            _ => return Err(opt.odd()),
+        };
+        let list = cursor.read(opt, |text| text.split(',').map(ports).collect::<Option<Vec<_>>>())?;
+        found = Some(Match::Multiport {
+            ports: under(opt, list),
+            side,
+        });
+    }
+    needed(found, "--ports")
+}
+
+fn comment(cursor: &mut Cursor<'_>) -> Result<Match, Odd> {
+    let mut text = "";
+    // The text may look like an option, so nothing but the option itself is looked for.
+    while cursor.eat("--comment") {
+        text = cursor.next().unwrap_or_default();
+    }
+    Ok(Match::Comment(text.into()))
+}
+
+fn nfacct(cursor: &mut Cursor<'_>) -> Result<Match, Odd> {
+    while let Some(opt) = cursor.option() {
+        match opt.name {
+            "--nfacct-name" => cursor.value(opt)?,
+            _ => return Err(opt.odd()),
+        };
+    }
+    Ok(Match::Nfacct)
+}
+
+/// limit and hashlimit: how full the bucket is stands in no snapshot, so the numbers do not matter.
+fn limit(cursor: &mut Cursor<'_>) -> Result<Match, Odd> {
+    while let Some(opt) = cursor.option() {
+        match opt.name {
+            "--hashlimit-rate-match" => {}
+            name if name.starts_with("--limit") || name.starts_with("--hashlimit") => drop(cursor.value(opt)?),
+            _ => return Err(opt.odd()),
+        }
+    }
+    Ok(Match::Limit)
+}
+
+fn mac(cursor: &mut Cursor<'_>) -> Result<Match, Odd> {
+    let mut found = None;
+    while let Some(opt) = cursor.option() {
+        match opt.name {
+            "--mac-source" => found = Some(Match::MacSource(under(opt, cursor.parse(opt)?))),
+            _ => return Err(opt.odd()),
+        }
+    }
+    needed(found, "--mac-source")
+}
+
+fn iprange(cursor: &mut Cursor<'_>) -> Result<Match, Odd> {
+    let (mut src, mut dst) = (None, None);
+    let range = |text: &str| {
+        let (low, high) = text.split_once('-').unwrap_or((text, text));
+        Some((low.parse().ok()?, high.parse().ok()?))
+    };
+    while let Some(opt) = cursor.option() {
+        match opt.name {
+            "--src-range" => src = Some(under(opt, cursor.read(opt, range)?)),
+            "--dst-range" => dst = Some(under(opt, cursor.read(opt, range)?)),
+            _ => return Err(opt.odd()),
+        }
+    }
+    Ok(Match::IpRange { src, dst })
+}
+
+fn pkttype(cursor: &mut Cursor<'_>) -> Result<Match, Odd> {
+    let mut found = None;
+    let number = |text: &str| match text {
+        "unicast" | "host" => Some(0),
+        "broadcast" => Some(1),
+        "multicast" => Some(2),
+        other => other.parse().ok(),
+    };
+    while let Some(opt) = cursor.option() {
+        match opt.name {
+            "--pkt-type" => found = Some(Match::PktType(under(opt, cursor.read(opt, number)?))),
+            _ => return Err(opt.odd()),
+        }
+    }
+    needed(found, "--pkt-type")
+}
+
+fn length(cursor: &mut Cursor<'_>) -> Result<Match, Odd> {
+    let mut found = None;
+    while let Some(opt) = cursor.option() {
+        match opt.name {
+            "--length" => found = Some(Match::Length(under(opt, cursor.read(opt, ports)?))),
+            _ => return Err(opt.odd()),
+        }
+    }
+    needed(found, "--length")
+}
+
+fn ttl(cursor: &mut Cursor<'_>) -> Result<Match, Odd> {
+    let mut found = None;
+    while let Some(opt) = cursor.option() {
+        let cmp = match opt.name {
+            "--ttl-lt" => -1,
+            "--ttl-eq" => 0,
+            "--ttl-gt" => 1,
+            _ => return Err(opt.odd()),
+        };
+        found = Some(Match::Ttl {
+            cmp,
+            value: cursor.parse(opt)?,
+            not: opt.not,
+        });
+    }
+    needed(found, "--ttl-eq")
+}
+
+/// An address or network of an option.
+pub(super) fn network(cursor: &mut Cursor<'_>, opt: Opt<'_>) -> Result<Not<ipnet::Ipv4Net>, Odd> {
+    Ok(under(opt, cursor.read(opt, rule::network)?))
+}

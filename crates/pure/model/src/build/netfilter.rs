@@ -1,0 +1,126 @@
+//! What runs at each hook: iptables of both backends, and native nftables as far as it is known.
+
+use super::iptables::{self, HOOKS, Parsed};
+use super::{Ctx, nft};
+use crate::fact::{Fact, GapId};
+use crate::netfilter::{Backend, Hook, HookEntry, HookFn, Netfilter};
+use std::sync::Arc;
+
+/// Order of entries with equal priority.
+const LEGACY: u8 = 0;
+const NFT: u8 = 1;
+const NATIVE: u8 = 2;
+
+/// Entries of the five hooks before they are sorted: (priority, order), entry.
+#[derive(Default)]
+struct Hooks([Vec<(i32, u8, HookFn)>; 5]);
+
+impl Hooks {
+    fn add(&mut self, hook: Hook, priority: i32, order: u8, run: HookFn) {
+        self.0[hook as usize].push((priority, order, run));
+    }
+
+    /// Rules may exist anywhere, and nothing is known of them.
+    fn anywhere(&mut self, gap: GapId) {
+        for hook in HOOKS {
+            self.add(hook, 0, NATIVE, HookFn::Unknown(gap));
+        }
+    }
+
+    fn sorted(self) -> [Vec<HookEntry>; 5] {
+        self.0.map(|mut list| {
+            list.sort_by_key(|(priority, order, _)| (*priority, *order));
+            list.into_iter()
+                .map(|(priority, _, run)| HookEntry { priority, run })
+                .collect()
+        })
+    }
+}
+
+pub(super) fn build(ctx: &mut Ctx<'_>, dir: &str) -> Netfilter {
+    let main = format!("{dir}/iptables-save");
+    let legacy = format!("{dir}/iptables-legacy-save");
+    let backend = ctx
+        .text(&main)
+        .map(|text| iptables::named_backend(text).unwrap_or(Backend::Nft));
+    let legacy = if backend == Ok(Backend::Legacy) && ctx.snap.get(&legacy).is_none() {
+        &main
+    } else {
+        &legacy
+    };
+    let legacy = iptables::read(ctx, dir, legacy, Backend::Legacy);
+    let nft = match backend {
+        Ok(Backend::Nft) => Some(iptables::read(ctx, dir, &main, Backend::Nft)),
+        // What iptables-nft has, if anything, stands in nft.json then.
+        Ok(Backend::Legacy) => None,
+        Err(gap) => Some(Err(gap)),
+    };
+    let unprinted = nft.as_ref().and_then(|n| n.as_ref().err().copied());
+    let printed: &[String] = nft.as_ref().and_then(|n| n.as_ref().ok()).map_or(&[], |p| &p.names);
+    let native = nft::build(ctx, dir, printed, unprinted);
+    // Native tables show what the missing text would have said, if without its arguments.
+    let nft = nft.filter(|n| n.is_ok() || native.is_err());
+    assemble([(LEGACY, Some(legacy)), (NFT, nft)], native)
+}
+
+fn assemble(saves: [(u8, Option<Fact<Arc<Parsed>>>); 2], native: Fact<nft::Native>) -> Netfilter {
+    let mut netfilter = Netfilter::default();
+    let mut hooks = Hooks::default();
+    let mut used = false;
+    let mut maybe = None;
+    for (order, save) in saves {
+        match save {
+            None => {}
+            Some(Err(gap)) => {
+                hooks.anywhere(gap);
+                maybe = maybe.or(Some(gap));
+            }
+            Some(Ok(parsed)) => {
+                add_save(&mut netfilter, &mut hooks, order, &parsed);
+                used |= parsed.conntrack;
+                maybe = maybe.or(parsed.lost).or(parsed.unknown.first().map(|(_, _, gap)| *gap));
+            }
+        }
+    }
+    match native {
+        Err(gap) => {
+            hooks.anywhere(gap);
+            maybe = maybe.or(Some(gap));
+        }
+        Ok(native) => {
+            for (hook, priority, gap) in native.hooks {
+                hooks.add(hook, priority, NATIVE, HookFn::Unknown(gap));
+            }
+            used |= native.conntrack;
+            maybe = maybe.or(native.cut);
+        }
+    }
+    netfilter.hooks = hooks.sorted();
+    netfilter.conntrack_otherwise = if used { Some(Ok(())) } else { maybe.map(Err) };
+    netfilter.conntrack = conntrack(&netfilter);
+    netfilter
+}
+
+fn add_save(netfilter: &mut Netfilter, hooks: &mut Hooks, order: u8, parsed: &Parsed) {
+    for table in &parsed.tables {
+        let number = netfilter.tables.len() as u32;
+        for &(hook, priority) in table.name.bases() {
+            if table.base[hook as usize].is_some() {
+                hooks.add(hook, priority, order, HookFn::Table(number));
+            }
+        }
+        netfilter.tables.push(Arc::clone(table));
+    }
+    for &(hook, priority, gap) in &parsed.unknown {
+        hooks.add(hook, priority, order, HookFn::Unknown(gap));
+    }
+}
+
+/// Whether connection tracking is on: some rule, reachable or not, asks for it (`nf_ct_netns_get()`).
+pub(super) fn conntrack(netfilter: &Netfilter) -> Option<Result<(), GapId>> {
+    let rules = netfilter.tables.iter().flat_map(|t| &t.chains).flat_map(|c| &c.rules);
+    if rules.into_iter().any(iptables::uses_conntrack) {
+        return Some(Ok(()));
+    }
+    netfilter.conntrack_otherwise
+}

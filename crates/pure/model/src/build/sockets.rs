@@ -1,0 +1,103 @@
+//! `sockets.txt`.
+
+use super::Ctx;
+use crate::fact::Fact;
+use crate::socket::{Socket, Sockets};
+use netwhy_snapshot::format::ss::{self, SockIp};
+use netwhy_wire::Proto;
+use std::net::Ipv4Addr;
+
+pub(super) fn build(ctx: &mut Ctx<'_>, dir: &str) -> Fact<Sockets> {
+    let path = format!("{dir}/sockets.txt");
+    let (rows, problems) = ss::parse(ctx.text(&path)?);
+    let mut sockets = Sockets {
+        list: rows.iter().filter_map(socket).collect(),
+        incomplete: None,
+    };
+    for problem in &problems {
+        let gap = ctx.problem(&path, problem);
+        sockets.incomplete = sockets.incomplete.or(Some(gap));
+    }
+    Ok(sockets)
+}
+
+/// A TCP listener or UDP socket that an IPv4 packet can reach.
+fn socket(row: &ss::Socket) -> Option<Socket> {
+    let protocol = match (row.netid.as_str(), row.state.as_str()) {
+        ("tcp", "LISTEN") => Proto::TCP.0,
+        ("udp", "UNCONN" | "ESTAB") => Proto::UDP.0,
+        _ => return None,
+    };
+    let peer = match (v4(row.peer.ip), row.peer.port) {
+        (Ip::V4(ip), Some(port)) => Some((ip, port)),
+        (Ip::V6, Some(_)) => return None,
+        _ => None,
+    };
+    let addr = match v4(row.local.ip) {
+        Ip::V4(ip) => Some(ip),
+        Ip::Any => None,
+        Ip::V6 => return None,
+    };
+    let device = row.local.dev.as_deref().map(Into::into);
+    let process = row.processes().first().map(|&name| name.into());
+    Some(Socket {
+        protocol,
+        addr,
+        port: row.local.port?,
+        device,
+        peer,
+        process,
+        line: row.line,
+    })
+}
+
+enum Ip {
+    Any,
+    V4(Ipv4Addr),
+    V6,
+}
+
+fn v4(ip: SockIp) -> Ip {
+    let v4 = match ip {
+        SockIp::Any => return Ip::Any,
+        SockIp::V4(v4) => v4,
+        SockIp::V6(v6) => match v6.to_ipv4_mapped() {
+            Some(v4) => v4,
+            None => return Ip::V6,
+        },
+    };
+    if v4.is_unspecified() { Ip::Any } else { Ip::V4(v4) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(line: &str) -> Option<Socket> {
+        let (rows, problems) = ss::parse(line);
+        assert!(problems.is_empty(), "{problems:?}");
+        rows.first().and_then(socket)
+    }
+
+    #[test]
+    fn which_take_ipv4() {
+        let any = row("tcp LISTEN 0 128 *:8081 *:* users:((\"python3\",pid=3451,fd=3))\n").unwrap();
+        assert_eq!(
+            (any.addr, any.port, any.process.as_deref()),
+            (None, 8081, Some("python3"))
+        );
+        assert!(row("tcp LISTEN 0 128 [::]:8081 [::]:*\n").is_none());
+        assert!(row("tcp ESTAB 0 0 10.0.0.1:80 10.0.0.2:4000\n").is_none());
+        let lo = row("udp UNCONN 0 0 127.0.0.53%lo:53 0.0.0.0:*\n").unwrap();
+        assert_eq!(
+            (lo.addr, lo.device.as_deref(), lo.peer),
+            (Some(Ipv4Addr::new(127, 0, 0, 53)), Some("lo"), None)
+        );
+        let zero = row("udp UNCONN 0 0 0.0.0.0:8472 0.0.0.0:*\n").unwrap();
+        assert_eq!((zero.protocol, zero.addr), (17, None));
+        let connected = row("udp ESTAB 0 0 10.0.0.1:500 10.0.0.2:53\n").unwrap();
+        assert_eq!(connected.peer, Some((Ipv4Addr::new(10, 0, 0, 2), 53)));
+        let mapped = row("tcp LISTEN 0 1 [::ffff:10.0.0.1]:80 *:*\n").unwrap();
+        assert_eq!(mapped.addr, Some(Ipv4Addr::new(10, 0, 0, 1)));
+    }
+}

@@ -1,0 +1,124 @@
+//! Sysctls, and `net.ipv4.conf.*` as the kernel combines it.
+
+use super::Ctx;
+use crate::fact::{Fact, GapId, Gaps};
+use crate::link::IfConf;
+use crate::sysctl::Sysctls;
+use netwhy_snapshot::format::sysctl as format;
+
+pub(super) fn build(ctx: &mut Ctx<'_>, dir: &str) -> Fact<Sysctls> {
+    let path = format!("{dir}/sysctl.txt");
+    let text = ctx.text(&path)?;
+    let parsed = format::parse(text);
+    for problem in &parsed.problems {
+        ctx.problem(&path, problem);
+    }
+    for key in &parsed.denied {
+        ctx.gaps.add(format!("{path}: {key}"), "permission denied");
+    }
+    let absent = ctx.gaps.add(path.as_str(), "not listed in it");
+    Ok(values(&parsed, Some(absent)))
+}
+
+fn values(parsed: &format::Sysctl, absent: Option<GapId>) -> Sysctls {
+    let entry = |e: &format::Entry| (e.key.as_str().into(), e.value.trim().into());
+    let denied = parsed.denied.iter().map(|key| key.as_str().into()).collect();
+    Sysctls {
+        values: parsed.entries.iter().map(entry).collect(),
+        absent,
+        denied,
+    }
+}
+
+/// Reads `net.ipv4.conf.<link>.*` and `net.ipv4.conf.all.*` together.
+pub(super) struct Conf<'a> {
+    pub sysctl: &'a Fact<Sysctls>,
+    /// Folder of the namespace, for gaps.
+    pub dir: &'a str,
+    pub gaps: &'a mut Gaps,
+}
+
+impl Conf<'_> {
+    /// The configuration of a link.
+    pub(super) fn of(&mut self, link: &str) -> IfConf {
+        IfConf {
+            forwarding: self.own(link, "forwarding").map(|v| v != 0),
+            rp_filter: self.max(link, "rp_filter"),
+            accept_local: self.or(link, "accept_local"),
+            route_localnet: self.or(link, "route_localnet"),
+            src_valid_mark: self.or(link, "src_valid_mark"),
+            send_redirects: self.or(link, "send_redirects"),
+            proxy_arp: self.or(link, "proxy_arp"),
+            arp_ignore: self.max(link, "arp_ignore"),
+            arp_filter: self.or(link, "arp_filter"),
+        }
+    }
+
+    /// `IN_DEV_CONF_GET`: the link's own value.
+    fn own(&mut self, link: &str, key: &str) -> Fact<i64> {
+        let sysctl = self.sysctl.as_ref().map_err(|g| *g)?;
+        let name = Sysctls::conf_key(link, key);
+        match sysctl.get(&name) {
+            None => Err(self.gap(&name, "not listed")),
+            Some(text) => text.parse().map_err(|_| self.gap(&name, "not a number")),
+        }
+    }
+
+    fn gap(&mut self, name: &str, why: &str) -> GapId {
+        self.gaps.add(format!("{}/sysctl.txt: {name}", self.dir), why)
+    }
+
+    /// `IN_DEV_ORCONF`: one value that is set decides, whatever the other is.
+    pub(super) fn or(&mut self, link: &str, key: &str) -> Fact<bool> {
+        match (self.own("all", key), self.own(link, key)) {
+            (Ok(a), _) | (_, Ok(a)) if a != 0 => Ok(true),
+            (Ok(_), Ok(b)) => Ok(b != 0),
+            (_, Err(gap)) | (Err(gap), _) => Err(gap),
+        }
+    }
+
+    /// `IN_DEV_MAXCONF`.
+    fn max(&mut self, link: &str, key: &str) -> Fact<u8> {
+        let a = self.own("all", key)?;
+        let b = self.own(link, key)?;
+        Ok(a.max(b).clamp(0, 255) as u8)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn conf(text: &str, link: &str) -> (IfConf, Gaps) {
+        let sysctl = values(&format::parse(text), None);
+        let mut gaps = Gaps::default();
+        let conf = Conf {
+            sysctl: &Ok(sysctl),
+            dir: "nodes/a/host",
+            gaps: &mut gaps,
+        }
+        .of(link);
+        (conf, gaps)
+    }
+
+    #[test]
+    fn combined_as_the_kernel_does() {
+        let text = "net.ipv4.conf.all.rp_filter = 1\nnet.ipv4.conf.flannel/1.rp_filter = 2\n\
+                    net.ipv4.conf.all.forwarding = 1\nnet.ipv4.conf.flannel/1.forwarding = 0\n\
+                    net.ipv4.conf.all.accept_local = 1\nnet.ipv4.conf.all.proxy_arp = 0\nnet.ipv4.conf.flannel/1.proxy_arp = 1\n";
+        let (conf, gaps) = conf(text, "flannel.1");
+        assert_eq!(conf.rp_filter, Ok(2));
+        assert_eq!(conf.forwarding, Ok(false));
+        assert_eq!(
+            conf.accept_local,
+            Ok(true),
+            "all decides although the link's value is missing"
+        );
+        assert_eq!(conf.proxy_arp, Ok(true));
+        let gap = conf.send_redirects.unwrap_err();
+        assert_eq!(
+            gaps.get(gap).path,
+            "nodes/a/host/sysctl.txt: net.ipv4.conf.flannel/1.send_redirects"
+        );
+    }
+}
