@@ -123,12 +123,7 @@ fn is_executable(file: &Path) -> bool {
 ///
 /// The child leads a process group of its own. The group is killed at a limit, and also at the child's end, so that
 /// nothing that it started stays behind; and when the calling thread dies.
-pub fn run_in(
-    ns: Option<&Netns>,
-    argv: &[&str],
-    stdin: Option<&[u8]>,
-    limits: &Limits,
-) -> Result<Output, ExecError> {
+pub fn run_in(ns: Option<&Netns>, argv: &[&str], stdin: Option<&[u8]>, limits: &Limits) -> Result<Output, ExecError> {
     let program = argv.first().copied().unwrap_or_default();
     let failed = |source| ExecError::Io {
         program: program.to_owned(),
@@ -145,11 +140,7 @@ pub fn run_in(
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     command
-        .stdin(if stdin.is_some() {
-            Stdio::piped()
-        } else {
-            Stdio::null()
-        })
+        .stdin(if stdin.is_some() { Stdio::piped() } else { Stdio::null() })
         .process_group(0);
     in_namespace(&mut command, ns.map(|ns| ns.as_fd().as_raw_fd()));
     let mut child = command.spawn().map_err(failed)?;
@@ -191,9 +182,7 @@ fn in_namespace(command: &mut Command, ns: Option<RawFd>) {
                 return Err(io::Error::from_raw_os_error(libc::ESRCH));
             }
             match ns {
-                Some(fd) => {
-                    setns(BorrowedFd::borrow_raw(fd), CloneFlags::CLONE_NEWNET).map_err(crate::io)
-                }
+                Some(fd) => setns(BorrowedFd::borrow_raw(fd), CloneFlags::CLONE_NEWNET).map_err(crate::io),
                 None => Ok(()),
             }
         });
@@ -269,16 +258,8 @@ impl<'a> Talk<'a> {
         if let Some((pipe, _)) = &self.stdin {
             fds.push(PollFd::new(pipe.as_fd(), PollFlags::POLLOUT));
         }
-        fds.extend(
-            self.stdout
-                .as_ref()
-                .map(|p| PollFd::new(p.as_fd(), PollFlags::POLLIN)),
-        );
-        fds.extend(
-            self.stderr
-                .as_ref()
-                .map(|p| PollFd::new(p.as_fd(), PollFlags::POLLIN)),
-        );
+        fds.extend(self.stdout.as_ref().map(|p| PollFd::new(p.as_fd(), PollFlags::POLLIN)));
+        fds.extend(self.stderr.as_ref().map(|p| PollFd::new(p.as_fd(), PollFlags::POLLIN)));
         // One more than the whole milliseconds, so that the last round does not spin.
         let millis = left.as_millis().min(60_000) as u16 + u16::from(!left.is_zero());
         match poll(&mut fds, PollTimeout::from(millis)) {
@@ -366,22 +347,13 @@ mod tests {
     #[test]
     fn input_larger_than_a_pipe_comes_back() {
         let input = vec![b'x'; 1 << 20];
-        assert_eq!(
-            run(&["cat"], Some(&input), &Limits::default())
-                .unwrap()
-                .stdout,
-            input
-        );
+        assert_eq!(run(&["cat"], Some(&input), &Limits::default()).unwrap().stdout, input);
     }
 
     #[test]
     fn a_child_that_reads_nothing_is_no_error() {
         let input = vec![b'x'; 1 << 20];
-        assert!(
-            run(&["true"], Some(&input), &Limits::default())
-                .unwrap()
-                .success()
-        );
+        assert!(run(&["true"], Some(&input), &Limits::default()).unwrap().success());
     }
 
     #[test]
@@ -398,12 +370,7 @@ mod tests {
 
     #[test]
     fn a_grandchild_that_keeps_the_pipe_does_not_hold_us() {
-        let out = run(
-            &["sh", "-c", "sleep 60 & echo done"],
-            None,
-            &Limits::default(),
-        )
-        .unwrap();
+        let out = run(&["sh", "-c", "sleep 60 & echo done"], None, &Limits::default()).unwrap();
         assert_eq!(out.text(), "done\n");
     }
 
@@ -414,10 +381,7 @@ mod tests {
             ..Limits::default()
         };
         let error = run(&["yes"], None, &limits).unwrap_err();
-        assert!(
-            matches!(error, ExecError::TooLarge { limit: 1000, .. }),
-            "{error}"
-        );
+        assert!(matches!(error, ExecError::TooLarge { limit: 1000, .. }), "{error}");
         let fits = run(&["head", "-c", "1000", "/dev/zero"], None, &limits).unwrap();
         assert_eq!(fits.stdout.len(), 1000);
     }

@@ -10,14 +10,7 @@ const NOTHING: Option<&str> = None;
 
 /// From now on no mount of this namespace is seen by another, nor the other way round.
 pub fn make_private() -> io::Result<()> {
-    mount(
-        NOTHING,
-        "/",
-        NOTHING,
-        MsFlags::MS_REC | MsFlags::MS_PRIVATE,
-        NOTHING,
-    )
-    .map_err(to_io)
+    mount(NOTHING, "/", NOTHING, MsFlags::MS_REC | MsFlags::MS_PRIVATE, NOTHING).map_err(to_io)
 }
 
 /// A new mount namespace for the calling thread, private at once.
@@ -30,14 +23,7 @@ pub fn unshare_mounts() -> io::Result<()> {
 pub fn tmpfs(target: &Path, mode: u32) -> io::Result<()> {
     let options = format!("mode={mode:o}");
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
-    mount(
-        Some("netwhy"),
-        target,
-        Some("tmpfs"),
-        flags,
-        Some(options.as_str()),
-    )
-    .map_err(to_io)
+    mount(Some("netwhy"), target, Some("tmpfs"), flags, Some(options.as_str())).map_err(to_io)
 }
 
 /// Shows a file or folder at a second place.

@@ -37,11 +37,7 @@ impl Netns {
     /// Makes a new namespace and binds it to a path, so that `ip netns exec NAME` finds it below `/run/netns`.
     pub fn create_at(path: &Path) -> io::Result<Self> {
         let ns = Self::create()?;
-        File::options()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)?;
+        File::options().write(true).create(true).truncate(false).open(path)?;
         let source = format!("/proc/self/fd/{}", ns.fd.as_raw_fd());
         crate::mount::bind(Path::new(&source), path)?;
         Ok(ns)
@@ -72,9 +68,7 @@ fn on_thread<T: Send>(f: impl FnOnce() -> T + Send) -> io::Result<T> {
         let handle = std::thread::Builder::new()
             .name("netns".into())
             .spawn_scoped(scope, f)?;
-        handle
-            .join()
-            .or_else(|panic| std::panic::resume_unwind(panic))
+        handle.join().or_else(|panic| std::panic::resume_unwind(panic))
     })
 }
 
@@ -111,9 +105,7 @@ mod tests {
     #[test]
     fn open_names_what_is_missing() {
         assert_eq!(
-            Netns::open(Path::new("/nonexistent/ns"))
-                .unwrap_err()
-                .kind(),
+            Netns::open(Path::new("/nonexistent/ns")).unwrap_err().kind(),
             io::ErrorKind::NotFound
         );
     }

@@ -26,15 +26,7 @@ pub fn pidfd_open(pid: u32) -> io::Result<OwnedFd> {
 pub fn pidfd_kill(pidfd: BorrowedFd<'_>) -> io::Result<()> {
     let info: *const libc::siginfo_t = std::ptr::null();
     // SAFETY: pidfd_send_signal with a null siginfo takes integers only.
-    let done = unsafe {
-        libc::syscall(
-            libc::SYS_pidfd_send_signal,
-            pidfd.as_raw_fd(),
-            libc::SIGKILL,
-            info,
-            0,
-        )
-    };
+    let done = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), libc::SIGKILL, info, 0) };
     match done {
         0 => Ok(()),
         _ if io::Error::last_os_error().raw_os_error() == Some(libc::ESRCH) => Ok(()),
@@ -156,28 +148,15 @@ pub struct NewNamespaces {
 /// 0, 1, … of the child; all others are closed. Returns its process number.
 ///
 /// The child does not die with its parent. `program` must be a path.
-pub fn spawn_in_new(
-    ns: NewNamespaces,
-    program: &Path,
-    args: &[OsString],
-    fds: &[BorrowedFd<'_>],
-) -> io::Result<u32> {
+pub fn spawn_in_new(ns: NewNamespaces, program: &Path, args: &[OsString], fds: &[BorrowedFd<'_>]) -> io::Result<u32> {
     let program = c_string(program.as_os_str())?;
     let mut argv = vec![program.clone()];
     for arg in args {
         argv.push(c_string(arg)?);
     }
     let env = environment()?;
-    let argv_pointers: Vec<_> = argv
-        .iter()
-        .map(|s| s.as_ptr())
-        .chain([std::ptr::null()])
-        .collect();
-    let env_pointers: Vec<_> = env
-        .iter()
-        .map(|s| s.as_ptr())
-        .chain([std::ptr::null()])
-        .collect();
+    let argv_pointers: Vec<_> = argv.iter().map(|s| s.as_ptr()).chain([std::ptr::null()]).collect();
+    let env_pointers: Vec<_> = env.iter().map(|s| s.as_ptr()).chain([std::ptr::null()]).collect();
     // Copies above every target number, so that no dup2 of the child closes a source that is still needed.
     let high = fds
         .iter()
@@ -199,12 +178,7 @@ pub fn spawn_in_new(
 }
 
 /// The child between clone and exec.
-fn child(
-    program: &CString,
-    argv: &[*const libc::c_char],
-    env: &[*const libc::c_char],
-    sources: &[RawFd],
-) -> ! {
+fn child(program: &CString, argv: &[*const libc::c_char], env: &[*const libc::c_char], sources: &[RawFd]) -> ! {
     // SAFETY: system calls only; `argv` and `env` are null-terminated arrays of C strings that live in this copy of the
     // parent's memory.
     unsafe {
@@ -252,10 +226,7 @@ mod tests {
 
     #[test]
     fn a_handle_sees_the_end() {
-        let mut child = std::process::Command::new("sleep")
-            .arg("60")
-            .spawn()
-            .unwrap();
+        let mut child = Command::new("sleep").arg("60").spawn().unwrap();
         let handle = pidfd_open(child.id()).unwrap();
         assert!(!pidfd_wait(handle.as_fd(), Duration::from_millis(20)).unwrap());
         pidfd_kill(handle.as_fd()).unwrap();
@@ -275,18 +246,10 @@ mod tests {
             net: true,
         };
         let args = ["-c".into(), "echo $$".into()];
-        let pid = match spawn_in_new(
-            ns,
-            Path::new("/bin/sh"),
-            &args,
-            &[null.as_fd(), writer.as_fd()],
-        ) {
+        let pid = match spawn_in_new(ns, Path::new("/bin/sh"), &args, &[null.as_fd(), writer.as_fd()]) {
             Ok(pid) => pid,
             Err(e) => {
-                assert!(
-                    !nix::unistd::geteuid().is_root(),
-                    "root, but no namespaces: {e}"
-                );
+                assert!(!nix::unistd::geteuid().is_root(), "root, but no namespaces: {e}");
                 eprintln!("not run: needs CAP_SYS_ADMIN");
                 return;
             }

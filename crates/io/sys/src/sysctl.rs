@@ -36,11 +36,8 @@ pub fn key_of(path_below_proc_sys: &str) -> String {
 }
 
 fn checked_path(key: &str) -> io::Result<PathBuf> {
-    let bad = key.is_empty()
-        || key.contains('\0')
-        || relative(key)
-            .split('/')
-            .any(|p| p.is_empty() || p == "." || p == "..");
+    let bad =
+        key.is_empty() || key.contains('\0') || relative(key).split('/').any(|p| p.is_empty() || p == "." || p == "..");
     if bad {
         return Err(io::Error::new(
             io::ErrorKind::InvalidInput,
@@ -158,20 +155,13 @@ mod tests {
             "net/../../etc/passwd",
             "/etc/passwd",
         ] {
-            assert_eq!(
-                read(key).unwrap_err().kind(),
-                io::ErrorKind::InvalidInput,
-                "{key}"
-            );
+            assert_eq!(read(key).unwrap_err().kind(), io::ErrorKind::InvalidInput, "{key}");
         }
     }
 
     #[test]
     fn reads_and_lists() {
-        assert!(matches!(
-            read("net.ipv4.ip_forward").unwrap().as_str(),
-            "0" | "1"
-        ));
+        assert!(matches!(read("net.ipv4.ip_forward").unwrap().as_str(), "0" | "1"));
         let tree = read_tree("net.ipv4");
         assert!(
             tree.iter()

@@ -1,0 +1,83 @@
+//! What `lab status` tells.
+
+use crate::labs::{Labs, Phase};
+use crate::{Injected, LabError, State};
+use std::fs;
+
+/// A lab, or what is left of one.
+#[derive(Clone, Debug)]
+pub struct LabStatus {
+    /// Its name.
+    pub name: String,
+    /// Whether it lives.
+    pub phase: Phase,
+    /// The number of its holder.
+    pub pid: Option<u32>,
+    /// What is in it, if it can be used.
+    pub report: Option<Report>,
+}
+
+/// What is in a lab.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// Its shape and namespaces.
+    pub state: State,
+    /// Living children of the holder: one server a node, if all is well.
+    pub servers: usize,
+    /// The faults in it, oldest first.
+    pub injected: Vec<Injected>,
+}
+
+impl Labs {
+    /// All labs of this machine. Files of dead ones are removed; they are listed once more, as dead.
+    pub fn status(&self) -> Result<Vec<LabStatus>, LabError> {
+        let mut all = Vec::new();
+        for name in self.names()? {
+            let Some(phase) = self.phase(&name)? else {
+                continue;
+            };
+            if phase == Phase::Dead {
+                self.sweep(&name)?;
+            }
+            let pid = self.holder(&name)?.map(|(pid, _)| pid);
+            let report = match phase {
+                Phase::Usable => self.report(&name).ok(),
+                Phase::Starting | Phase::Dead => None,
+            };
+            all.push(LabStatus {
+                name,
+                phase,
+                pid,
+                report,
+            });
+        }
+        Ok(all)
+    }
+
+    fn report(&self, name: &str) -> Result<Report, LabError> {
+        let (pid, _) = self.usable_holder(name)?;
+        let lab = self.view(name)?;
+        Ok(Report {
+            state: lab.state()?,
+            servers: children(pid).len(),
+            injected: lab.injected()?,
+        })
+    }
+}
+
+/// The living children of a process.
+fn children(parent: u32) -> Vec<u32> {
+    let Ok(entries) = fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    let numbers = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    numbers.filter(|pid: &u32| parent_of(*pid) == Some(parent)).collect()
+}
+
+/// The parent of a process that is not a zombie (`/proc/PID/stat`: after the name in brackets, state and parent).
+fn parent_of(pid: u32) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+    let state = fields.next()?;
+    fields.next()?.parse().ok().filter(|_| state != "Z")
+}
