@@ -1,5 +1,9 @@
 //! A captured frame as the few values that a diagnosis needs.
 
+mod read;
+
+pub use read::decode;
+
 use crate::{Mac, Proto};
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -170,8 +174,44 @@ pub struct Tuple {
     pub dport: u16,
 }
 
-/// Reads one frame of the given link type (see [`link_type`]); never fails, what cannot be read is `None`.
-pub fn decode(link: u32, frame: &[u8]) -> Decoded {
-    let _ = (link, frame);
-    Decoded::default()
+impl Decoded {
+    /// What the IP packet is keyed by: ports, or the identifier of an ICMP echo; 0 where neither was read.
+    pub fn tuple(&self) -> Option<Tuple> {
+        let ip = self.ip.as_ref()?;
+        let (sport, dport) = match &ip.l4 {
+            L4::Tcp(tcp) => (tcp.sport, tcp.dport),
+            L4::Udp(udp) => (udp.sport, udp.dport),
+            L4::Icmp(icmp) => (icmp.id.unwrap_or(0), icmp.id.unwrap_or(0)),
+            L4::Unread => (0, 0),
+        };
+        Some(Tuple {
+            src: ip.src,
+            dst: ip.dst,
+            proto: ip.proto,
+            sport,
+            dport,
+        })
+    }
+
+    /// The frame inside, if this one is VXLAN.
+    pub fn vxlan(&self) -> Option<&Vxlan> {
+        match &self.ip.as_ref()?.l4 {
+            L4::Udp(udp) => udp.vxlan.as_deref(),
+            _ => None,
+        }
+    }
+}
+
+impl Tuple {
+    /// The packets that answer.
+    #[must_use]
+    pub fn reversed(self) -> Tuple {
+        Tuple {
+            src: self.dst,
+            dst: self.src,
+            proto: self.proto,
+            sport: self.dport,
+            dport: self.sport,
+        }
+    }
 }

@@ -91,14 +91,8 @@ mod tests {
     fn text_and_back() {
         let mac: Mac = "0A:58:0a:f4:1:07".parse().unwrap();
         assert_eq!(mac.to_string(), "0a:58:0a:f4:01:07");
-        assert_eq!(
-            serde_json::to_string(&mac).unwrap(),
-            "\"0a:58:0a:f4:01:07\""
-        );
-        assert_eq!(
-            serde_json::from_str::<Mac>("\"0a:58:0a:f4:01:07\"").unwrap(),
-            mac
-        );
+        assert_eq!(serde_json::to_string(&mac).unwrap(), "\"0a:58:0a:f4:01:07\"");
+        assert_eq!(serde_json::from_str::<Mac>("\"0a:58:0a:f4:01:07\"").unwrap(), mac);
         assert!(Mac::BROADCAST.is_multicast() && !mac.is_multicast() && Mac::ZERO.is_zero());
     }
 

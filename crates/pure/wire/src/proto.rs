@@ -4,19 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// An IP protocol number. Prints as iptables and conntrack do: by name where they have one, else the number.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    serde::Serialize,
-    serde::Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]
 pub struct Proto(pub u8);
 
@@ -115,14 +103,10 @@ impl FromStr for Proto {
         if text.eq_ignore_ascii_case("all") {
             return Ok(Proto::ANY);
         }
-        let named = Proto::NAMES
-            .iter()
-            .find(|(name, _)| name.eq_ignore_ascii_case(text));
+        let named = Proto::NAMES.iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
         match named {
             Some((_, proto)) => Ok(*proto),
-            None if text.bytes().all(|b| b.is_ascii_digit()) => {
-                text.parse().map(Proto).map_err(|_| ProtoError)
-            }
+            None if text.bytes().all(|b| b.is_ascii_digit()) => text.parse().map(Proto).map_err(|_| ProtoError),
             None => Err(ProtoError),
         }
     }
