@@ -1,6 +1,7 @@
 //! Facts and the gaps that may stand in their place.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A value that was read, or the gap that says why it was not.
 pub type Fact<T> = Result<T, GapId>;
@@ -18,9 +19,14 @@ pub struct Gap {
     pub why: String,
 }
 
-/// All gaps of a cluster; equal ones share an id.
+/// All gaps of a cluster; equal ones share an id. Copies share them until one adds another.
 #[derive(Clone, Debug, Default)]
 pub struct Gaps {
+    inner: Arc<Inner>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Inner {
     list: Vec<Gap>,
     ids: BTreeMap<Gap, GapId>,
 }
@@ -32,12 +38,13 @@ impl Gaps {
             path: path.into(),
             why: why.into(),
         };
-        if let Some(id) = self.ids.get(&gap) {
+        if let Some(id) = self.inner.ids.get(&gap) {
             return *id;
         }
-        let id = GapId(self.list.len() as u32);
-        self.list.push(gap.clone());
-        self.ids.insert(gap, id);
+        let inner = Arc::make_mut(&mut self.inner);
+        let id = GapId(inner.list.len() as u32);
+        inner.list.push(gap.clone());
+        inner.ids.insert(gap, id);
         id
     }
 
@@ -47,11 +54,11 @@ impl Gaps {
     /// If the id belongs to another cluster.
     #[must_use]
     pub fn get(&self, id: GapId) -> &Gap {
-        &self.list[id.0 as usize]
+        &self.inner.list[id.0 as usize]
     }
 
     /// All gaps in the order in which they were found.
     pub fn iter(&self) -> impl Iterator<Item = (GapId, &Gap)> {
-        self.list.iter().enumerate().map(|(i, g)| (GapId(i as u32), g))
+        self.inner.list.iter().enumerate().map(|(i, g)| (GapId(i as u32), g))
     }
 }

@@ -197,6 +197,11 @@ impl Links {
         self.by_index.values()
     }
 
+    /// For builders and patches.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Link> {
+        self.by_index.values_mut()
+    }
+
     /// The link that holds an address.
     #[must_use]
     pub fn holding(&self, addr: Ipv4Addr) -> Option<&Link> {

@@ -11,7 +11,7 @@ use netwhy_snapshot::format::ip_json;
 use rustc_hash::FxHashMap;
 use std::net::Ipv4Addr;
 
-pub(super) fn build(ctx: &mut Ctx<'_>, dir: &str, links: Option<&Links>, sysctl: &Fact<Sysctls>) -> Fact<Fib> {
+pub(super) fn build(ctx: &mut Ctx<'_>, dir: &str, links: Option<&Links>, sysctl: Fact<&Sysctls>) -> Fact<Fib> {
     let path = format!("{dir}/route.json");
     let list = ctx.list::<ip_json::Route>(&path)?;
     if let Some(cut) = list.cut {
@@ -83,7 +83,7 @@ struct Reader<'c, 'a, 'd> {
     dir: &'d str,
     path: &'d str,
     links: Option<&'d Links>,
-    sysctl: &'d Fact<Sysctls>,
+    sysctl: Fact<&'d Sysctls>,
 }
 
 impl Reader<'_, '_, '_> {

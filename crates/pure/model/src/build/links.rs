@@ -16,7 +16,7 @@ use std::net::Ipv4Addr;
 /// Kinds that reach the hosts of their subnet as a card does.
 const CARDS: [&str; 7] = ["", "bond", "team", "vlan", "macvlan", "macvtap", "ipvlan"];
 
-pub(super) fn build(ctx: &mut Ctx<'_>, ns: NetnsId, dir: &str, sysctl: &Fact<Sysctls>) -> Fact<Links> {
+pub(super) fn build(ctx: &mut Ctx<'_>, ns: NetnsId, dir: &str, sysctl: Fact<&Sysctls>) -> Fact<Links> {
     let raw = attributes(ctx, dir)?;
     ctx.ends.extend(raw.iter().filter_map(|l| end(ns, l)));
     let addrs = addresses(ctx, dir);

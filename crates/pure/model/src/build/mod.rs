@@ -135,9 +135,10 @@ fn namespaces(ctx: &mut Ctx<'_>) -> Vec<Netns> {
 /// One namespace.
 fn namespace(ctx: &mut Ctx<'_>, id: NetnsId, kind: NetnsKind, dir: String) -> Netns {
     let sysctl = sysctl::build(ctx, &dir);
-    let links = links::build(ctx, id, &dir, &sysctl);
+    let read = sysctl.as_ref().map_err(|g| *g);
+    let links = links::build(ctx, id, &dir, read);
     let names = links.as_ref().ok();
-    let fib = fib::build(ctx, &dir, names, &sysctl).map(Arc::new);
+    let fib = fib::build(ctx, &dir, names, read).map(Arc::new);
     let neigh = neigh::neighs(ctx, &dir, names).map(Arc::new);
     let fdb = neigh::fdb(ctx, &dir, names).map(Arc::new);
     let netfilter = Arc::new(netfilter::build(ctx, &dir));

@@ -32,7 +32,7 @@ fn values(parsed: &format::Sysctl, absent: Option<GapId>) -> Sysctls {
 
 /// Reads `net.ipv4.conf.<link>.*` and `net.ipv4.conf.all.*` together.
 pub(super) struct Conf<'a> {
-    pub sysctl: &'a Fact<Sysctls>,
+    pub sysctl: Fact<&'a Sysctls>,
     /// Folder of the namespace, for gaps.
     pub dir: &'a str,
     pub gaps: &'a mut Gaps,
@@ -56,7 +56,7 @@ impl Conf<'_> {
 
     /// `IN_DEV_CONF_GET`: the link's own value.
     fn own(&mut self, link: &str, key: &str) -> Fact<i64> {
-        let sysctl = self.sysctl.as_ref().map_err(|g| *g)?;
+        let sysctl = self.sysctl?;
         let name = Sysctls::conf_key(link, key);
         match sysctl.get(&name) {
             None => Err(self.gap(&name, "not listed")),
@@ -93,7 +93,7 @@ mod tests {
         let sysctl = values(&format::parse(text), None);
         let mut gaps = Gaps::default();
         let conf = Conf {
-            sysctl: &Ok(sysctl),
+            sysctl: Ok(&sysctl),
             dir: "nodes/a/host",
             gaps: &mut gaps,
         }

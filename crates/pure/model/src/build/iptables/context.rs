@@ -294,11 +294,11 @@ pub(super) fn set(env: &mut Env<'_, '_>, cursor: &mut Cursor<'_>) -> Result<Matc
         match opt.name {
             "--match-set" => {
                 let name = cursor.value(opt)?;
-                let source = cursor.read(opt, |text| match text {
-                    "src" => Some(true),
-                    "dst" => Some(false),
-                    _ => None,
-                })?;
+                let source = match cursor.value(opt)? {
+                    "src" => true,
+                    "dst" => false,
+                    several => return Err(Odd::Why(format!("{several:?} of set {name:?} is not modelled"))),
+                };
                 found = Some((opt, name, source));
             }
             // Exceptions are not modelled, so there are none to return.
