@@ -170,7 +170,7 @@ pub struct Cell {
     pub seen_client: Option<Ipv4Addr>,
     /// Who answered in all tries, and which client address it saw.
     pub backends: BTreeMap<String, Ipv4Addr>,
-    /// Results of all tries: 40 to a Service whose first try was answered, else one.
+    /// Results of all tries: 40 to a Service whose first try was answered, else one; see [`Options`].
     pub outcomes: BTreeMap<Class, u32>,
 }
 
@@ -182,6 +182,9 @@ pub struct Options {
     pub patience: Duration,
     /// Tries to a Service whose first try was answered, the first one included.
     pub tries: u32,
+    /// As many tries where the first one timed out: for Services of which some backends are out of reach. Not where it
+    /// was refused: the kernel limits the rate of the ICMP errors that say so, and the others would look like timeouts.
+    pub always: bool,
 }
 
 impl Default for Options {
@@ -189,6 +192,7 @@ impl Default for Options {
         Options {
             patience: Duration::from_millis(1200),
             tries: 40,
+            always: false,
         }
     }
 }

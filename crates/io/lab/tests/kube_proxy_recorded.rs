@@ -4,36 +4,13 @@
 //! Aside are left: counters, the order in which kube-proxy came to the Services (it goes through a map), and the chains of
 //! the portmap plugin (CNI-*).
 
+mod support;
+
 use netwhy_lab::objects::Lists;
 use netwhy_lab::rules::kube_proxy::{Config, DetectLocal, write};
 use netwhy_lab::rules::{Ruleset, flannel};
 use std::collections::BTreeMap;
-use std::io::Read;
-
-/// Text members of a recording by path below its top folder.
-fn members(name: &str) -> BTreeMap<String, String> {
-    let path = format!(
-        "{}/../../../tests/recordings/{name}.tar.zst",
-        env!("CARGO_MANIFEST_DIR")
-    );
-    let file = std::fs::File::open(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
-    let unpacked = zstd::Decoder::new(file).expect("zstd");
-    let mut members = BTreeMap::new();
-    for entry in tar::Archive::new(unpacked).entries().expect("tar") {
-        let mut entry = entry.expect("entry");
-        let path = entry.path().expect("path").display().to_string();
-        let Some((_, path)) = path.trim_start_matches("./").split_once('/') else {
-            continue;
-        };
-        let wanted = path.starts_with("cluster/") || path.ends_with("-save");
-        if wanted && entry.header().entry_type().is_file() {
-            let mut text = String::new();
-            entry.read_to_string(&mut text).expect("text");
-            members.insert(path.to_owned(), text);
-        }
-    }
-    members
-}
+use support::{lists, members};
 
 /// The lines of one chain, sorted into groups by what a Service decides; the order inside a group stays.
 type Chains = BTreeMap<(String, String), BTreeMap<String, Vec<String>>>;
@@ -78,15 +55,13 @@ fn group(chain: &str, rule: &str) -> String {
     comment.split(' ').next().unwrap_or_default().to_owned()
 }
 
-fn written(members: &BTreeMap<String, String>, node: &str) -> String {
-    let file = |name: &str| members.get(&format!("cluster/{name}")).map(String::as_str);
-    let lists = Lists::deserialize(file).expect("API lists");
+fn written(lists: &Lists, node: &str) -> String {
     let mut rules = Ruleset::default();
     let is_node = |n: &&netwhy_lab::objects::Node| n.metadata.name == node;
     let found = lists.nodes.items.iter().find(is_node).expect("node");
     flannel::write(&mut rules, "10.244.0.0/16", &found.spec.pod_cidr);
     let config = Config::new(node, DetectLocal::ClusterCidr("10.244.0.0/16".to_owned()));
-    write(&mut rules, &lists, &config);
+    write(&mut rules, lists, &config);
     rules.print()
 }
 
@@ -94,7 +69,7 @@ fn compare(recording: &str, save: &str, nodes: [&str; 3], at_least: usize) {
     let members = members(recording);
     for node in nodes {
         let recorded = &members[&format!("nodes/{node}/host/{save}")];
-        let ours = written(&members, node);
+        let ours = written(&lists(&members), node);
         assert_eq!(last_of_services(&ours), last_of_services(recorded));
         let (recorded, ours) = (chains(recorded), chains(&ours));
         let rules = |chains: &Chains| -> usize { chains.values().flat_map(BTreeMap::values).map(Vec::len).sum() };
@@ -139,15 +114,15 @@ fn flannel_vxlan() {
     compare("cni-flannel-vxlan", "iptables-save", nodes, 50);
 }
 
-/// The comparison sees what it should: another node's rules, one Service less, one port changed.
+/// The comparison sees what it should: another node's rules, one changed port.
 #[test]
 fn a_difference_is_seen() {
     let members = members("healthy");
+    let mut lists = lists(&members);
     let recorded = chains(&members["nodes/k8s-n2/host/iptables-save"]);
-    assert_eq!(chains(&written(&members, "k8s-n2")), recorded);
-    assert_ne!(chains(&written(&members, "k8s-n1")), recorded);
-    let mut other = members.clone();
-    let services = other.get_mut("cluster/services.json").expect("services");
-    *services = services.replace("\"nodePort\": 30080", "\"nodePort\": 30089");
-    assert_ne!(chains(&written(&other, "k8s-n2")), recorded);
+    assert_eq!(chains(&written(&lists, "k8s-n2")), recorded);
+    assert_ne!(chains(&written(&lists, "k8s-n1")), recorded);
+    let np = lists.service_mut("edge", "np").expect("Service");
+    np.spec.ports[0].node_port += 1;
+    assert_ne!(chains(&written(&lists, "k8s-n2")), recorded);
 }

@@ -1,7 +1,11 @@
-//! The rules that a node gets are, once loaded, printed by `iptables-save` exactly as they were written.
+//! The rules that a node gets are, once loaded, printed by `iptables-save` exactly as they were written: those of the default
+//! lab, and those of a cluster with every kind of Service.
+
+mod support;
 
 use netwhy_lab::objects;
-use netwhy_lab::rules::{nfacct, node_iptables};
+use netwhy_lab::rules::kube_proxy::{Config, DetectLocal, write};
+use netwhy_lab::rules::{Ruleset, nfacct, node_iptables};
 use netwhy_lab::spec::Spec;
 use nix::sched::{CloneFlags, unshare};
 use std::io::Write;
@@ -36,6 +40,19 @@ fn tables(save: &str) -> Vec<String> {
     tables
 }
 
+fn default_lab() -> String {
+    let spec = Spec::default_with(3);
+    node_iptables(&spec, &objects::lists(&spec), "worker-1")
+}
+
+fn every_kind_of_service() -> String {
+    let lists = support::lists(&support::members("healthy"));
+    let mut rules = Ruleset::default();
+    let local = DetectLocal::ClusterCidr("10.244.0.0/16".to_owned());
+    write(&mut rules, &lists, &Config::new("k8s-n2", local));
+    rules.print()
+}
+
 #[test]
 fn nft_and_legacy() {
     let thread = std::thread::spawn(|| {
@@ -48,12 +65,12 @@ fn nft_and_legacy() {
             return;
         }
         nfacct::ensure().expect("a second time changes nothing");
-        let spec = Spec::default_with(3);
-        let text = node_iptables(&spec, &objects::lists(&spec), "worker-1");
-        for kind in ["nft", "legacy"] {
-            restore(&format!("iptables-{kind}-restore"), &text);
-            let saved = save(&format!("iptables-{kind}-save"));
-            assert_eq!(tables(&saved), tables(&text), "{kind}");
+        for text in [default_lab(), every_kind_of_service()] {
+            for kind in ["nft", "legacy"] {
+                restore(&format!("iptables-{kind}-restore"), &text);
+                let saved = save(&format!("iptables-{kind}-save"));
+                assert_eq!(tables(&saved), tables(&text), "{kind}");
+            }
         }
     });
     thread.join().expect("thread");

@@ -177,6 +177,7 @@ impl<'a> Prober<'a> {
         let length = one.bytes.saturating_sub(line_length(&one.head));
         self.count(one.pair, one.first, class);
         let after = one.reached.unwrap_or_else(|| one.began.elapsed());
+        let repeat = answer.is_some() || (self.options.always && matches!(class, Class::Ok | Class::Timeout));
         let cell = self.cell(one.pair);
         if let Some((pod, client)) = &answer {
             cell.backends.entry(pod.clone()).or_insert(*client);
@@ -191,12 +192,11 @@ impl<'a> Prober<'a> {
             _ => TimeClass::of(after),
         };
         cell.bytes = length.min(BIG);
-        let answered = answer.is_some();
         if let Some((pod, client)) = answer {
             cell.answered_by = Some(pod);
             cell.seen_client = Some(client);
         }
-        if answered && self.pairs[one.pair].target.kind != TargetKind::Pod {
+        if repeat && self.pairs[one.pair].target.kind != TargetKind::Pod {
             let more = self.options.tries.saturating_sub(1);
             self.repeats.extend((0..more).map(|_| (one.pair, false)));
         }
