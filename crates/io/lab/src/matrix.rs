@@ -1,6 +1,7 @@
 //! The probe matrix: every source against every target of a lab, by real sockets.
 //!
-//! Nothing here knows rules, routes or objects beyond the [`Spec`]: a cell is what `connect`, `send` and `recv` answered.
+//! Nothing here knows rules, routes or objects beyond the [`Spec`](crate::spec::Spec): a cell is what `connect`, `send`
+//! and `recv` answered.
 
 mod connection;
 mod probe;
