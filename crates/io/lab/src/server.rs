@@ -1,10 +1,11 @@
 //! The processes behind the ports of the pods.
 //!
-//! One process serves all pods of a node: a thread for each network namespace, bound before it says that it is ready. It is
-//! this same executable, started again with [`SUBCOMMAND`].
+//! One process serves all pods of a node: a thread for each pod, in its network namespace, bound before the process says
+//! that it is ready. It is this same executable, started again with [`SUBCOMMAND`].
 //!
-//! What it speaks: over TCP one line is read and answered with `pod=NAMESPACE/NAME client=ADDRESS:PORT`; to `big` 64 KiB
-//! follow; to an HTTP GET the answer is HTTP, so that `curl` can ask too. Over UDP each datagram is answered with that line.
+//! What it speaks: over TCP one line is read and answered with `pod=NAMESPACE/NAME client=ADDRESS:PORT`; to `big`
+//! 64 KiB follow; to an HTTP GET the answer is HTTP, so that `curl` can ask too. Over UDP each datagram is answered with
+//! that line.
 
 mod serve;
 

@@ -1,8 +1,8 @@
 //! The writers of kube-proxy's and flanneld's rules against real ones: fed with the API lists of a recording, they give
 //! each node's recorded `iptables-save`, line for line.
 //!
-//! Aside are left: counters, the order in which kube-proxy came to the Services (it goes through a map), and the chains of
-//! the portmap plugin (CNI-*).
+//! Aside are left: counters, the order in which kube-proxy came to the Services (it goes through a map), and the chains
+//! of the portmap plugin (CNI-*).
 
 mod support;
 

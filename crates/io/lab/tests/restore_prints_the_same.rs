@@ -1,5 +1,5 @@
-//! The rules that a node gets are, once loaded, printed by `iptables-save` exactly as they were written: those of the default
-//! lab, and those of a cluster with every kind of Service.
+//! The rules that a node gets are, once loaded, printed by `iptables-save` exactly as they were written: those of the
+//! default lab, and those of a cluster with every kind of Service.
 
 mod support;
 

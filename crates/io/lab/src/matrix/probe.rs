@@ -19,8 +19,8 @@ const SOCKETS: usize = 3000;
 
 /// Fills the cells of these pairs, in their order; the namespaces are those below `netns`, by name.
 ///
-/// All sources work at once: a matrix with many timeouts takes about the patience and little more. An error means that a
-/// namespace could not be entered; whatever a connection does is a cell.
+/// All sources work at once: a matrix with many timeouts takes about the patience and little more. An error means that
+/// a namespace could not be entered; whatever a connection does is a cell.
 pub fn probe(netns: &Path, pairs: &[Pair], options: &Options) -> io::Result<Vec<Cell>> {
     let mut by_source: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (at, pair) in pairs.iter().enumerate() {

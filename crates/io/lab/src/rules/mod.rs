@@ -112,7 +112,7 @@ impl Ruleset {
     }
 }
 
-/// The complete rules of a lab node as text for `iptables-restore`: those of flanneld, of kube-proxy and of the kubelet.
+/// The complete rules of a lab node as text for `iptables-restore`: flanneld's, kube-proxy's and the kubelet's.
 ///
 /// The rules use accounting objects; [`nfacct::ensure`] makes them in the namespace of the node.
 /// A node that is not in the lists gets the rules of a node that holds no endpoint, and none of flanneld.
