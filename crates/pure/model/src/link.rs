@@ -105,6 +105,8 @@ pub struct Vxlan {
     pub learning: bool,
     /// `external` (collect metadata): not modelled.
     pub external: bool,
+    /// Its socket and outer header are IPv6: nothing of IPv4 reaches it.
+    pub ipv6: bool,
 }
 
 /// Settings of a bridge port (`bridge -j -d link`, or `info_slave_data`).

@@ -59,8 +59,10 @@ pub struct HookEntry {
 pub enum HookFn {
     /// A base chain of an iptables table: index into [`Netfilter::tables`].
     Table(u32),
-    /// Rules that exist, or may exist, and cannot be evaluated: accept or drop are both possible.
+    /// Rules that exist, or may exist, and cannot be evaluated: anything is possible.
     Unknown(GapId),
+    /// Rules that cannot be evaluated, but at worst drop silently.
+    MayDrop(GapId),
 }
 
 /// Tables of iptables.

@@ -190,6 +190,7 @@ fn vxlan(data: &Value, index: &BTreeMap<&str, u32>) -> Vxlan {
         // Not printed by old versions, where only `nolearning` was said.
         learning: data.get("learning").is_none_or(|_| truth(data, "learning")),
         external: truth(data, "external"),
+        ipv6: data.get("local6").is_some() || data.get("remote6").is_some() || data.get("group6").is_some(),
     }
 }
 

@@ -88,8 +88,8 @@ fn assemble(saves: [(u8, Option<Fact<Arc<Parsed>>>); 2], native: Fact<nft::Nativ
             maybe = maybe.or(Some(gap));
         }
         Ok(native) => {
-            for (hook, priority, gap) in native.hooks {
-                hooks.add(hook, priority, NATIVE, HookFn::Unknown(gap));
+            for (hook, priority, run) in native.hooks {
+                hooks.add(hook, priority, NATIVE, run);
             }
             used |= native.conntrack;
             maybe = maybe.or(native.cut);

@@ -6,7 +6,7 @@
 use super::Ctx;
 use super::iptables::{HOOKS, TABLES};
 use crate::fact::{Fact, GapId};
-use crate::netfilter::Hook;
+use crate::netfilter::{Hook, HookFn};
 use netwhy_snapshot::format::nft_json::{self, Chain, Ruleset, Table};
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::Value;
@@ -15,7 +15,7 @@ use serde_json::Value;
 #[derive(Debug, Default)]
 pub(super) struct Native {
     /// Base chains that may do something.
-    pub hooks: Vec<(Hook, i32, GapId)>,
+    pub hooks: Vec<(Hook, i32, HookFn)>,
     /// A rule needs connection tracking.
     pub conntrack: bool,
     /// Something of the text could not be read.
@@ -31,7 +31,7 @@ pub(super) fn build(ctx: &mut Ctx<'_>, dir: &str, printed: &[String], unprinted:
         let gap = ctx.problem(&path, problem);
         if native.cut.is_none() {
             native.cut = Some(gap);
-            native.hooks.extend(HOOKS.map(|h| (h, 0, gap)));
+            native.hooks.extend(HOOKS.map(|h| (h, 0, HookFn::Unknown(gap))));
         }
     }
     let index = Index::new(&rules);
@@ -51,7 +51,8 @@ pub(super) fn build(ctx: &mut Ctx<'_>, dir: &str, printed: &[String], unprinted:
             .filter(|c| c.family == table.family && c.table == table.name)
         {
             let Some(place) = place(chain) else { continue };
-            if index.does_nothing(chain) {
+            let effect = index.effect(chain);
+            if effect == Effect::Nothing {
                 continue;
             }
             let why = format!(
@@ -61,7 +62,12 @@ pub(super) fn build(ctx: &mut Ctx<'_>, dir: &str, printed: &[String], unprinted:
             let gap = unprinted
                 .filter(|_| of_iptables)
                 .unwrap_or_else(|| ctx.gaps.add(path.as_str(), why));
-            native.hooks.push((place.0, place.1, gap));
+            let run = if effect == Effect::Drop {
+                HookFn::MayDrop(gap)
+            } else {
+                HookFn::Unknown(gap)
+            };
+            native.hooks.push((place.0, place.1, run));
         }
     }
     Ok(native)
@@ -125,11 +131,13 @@ impl<'r> Index<'r> {
             .filter(|r| r.family == table.family && r.table == table.name)
     }
 
-    /// Every packet leaves the base chain accepted and as it came.
-    fn does_nothing(&self, base: &'r Chain) -> bool {
-        if base.policy.as_deref() != Some("accept") {
-            return false;
-        }
+    /// The worst that the base chain can do to a packet.
+    fn effect(&self, base: &'r Chain) -> Effect {
+        let mut worst = match base.policy.as_deref() {
+            Some("accept") => Effect::Nothing,
+            Some("drop") => Effect::Drop,
+            _ => return Effect::Anything,
+        };
         let mut seen: FxHashSet<&str> = FxHashSet::default();
         let mut todo: Vec<&str> = vec![&base.name];
         while let Some(chain) = todo.pop() {
@@ -142,29 +150,46 @@ impl<'r> Index<'r> {
                 .into_iter()
                 .flatten();
             for statement in rules.flat_map(|r| &r.expr) {
-                match harmless(statement) {
-                    Some(Some(next)) => todo.push(next),
-                    Some(None) => {}
-                    None => return false,
-                }
+                let (effect, next) = effect(statement);
+                worst = worst.max(effect);
+                todo.extend(next);
             }
         }
-        true
+        worst
     }
 }
 
-/// A statement that neither drops nor changes, with the chain that it goes to, if any.
-fn harmless(statement: &Value) -> Option<Option<&str>> {
-    let object = statement.as_object()?;
-    let (name, value) = object.iter().next()?;
-    if object.len() != 1 {
-        return None;
-    }
+/// What rules can do to a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Effect {
+    /// It goes on as it came.
+    Nothing,
+    /// It goes on as it came, or is dropped silently.
+    Drop,
+    /// It may be changed, refused, redirected.
+    Anything,
+}
+
+/// What a statement can do, with the chain that it goes to, if any.
+fn effect(statement: &Value) -> (Effect, Option<&str>) {
+    let Some((name, value)) = statement
+        .as_object()
+        .filter(|o| o.len() == 1)
+        .and_then(|o| o.iter().next())
+    else {
+        return (Effect::Anything, None);
+    };
     match name.as_str() {
-        "counter" | "match" | "comment" | "log" | "limit" | "quota" | "accept" | "return" | "continue" => Some(None),
-        "xt" => (value.get("type").and_then(Value::as_str) == Some("match")).then_some(None),
-        "jump" | "goto" => value.get("target").and_then(Value::as_str).map(Some),
-        _ => None,
+        "counter" | "match" | "comment" | "log" | "limit" | "quota" | "accept" | "return" | "continue" => {
+            (Effect::Nothing, None)
+        }
+        "drop" => (Effect::Drop, None),
+        "xt" if value.get("type").and_then(Value::as_str) == Some("match") => (Effect::Nothing, None),
+        "jump" | "goto" => match value.get("target").and_then(Value::as_str) {
+            Some(next) => (Effect::Nothing, Some(next)),
+            None => (Effect::Anything, None),
+        },
+        _ => (Effect::Anything, None),
     }
 }
 

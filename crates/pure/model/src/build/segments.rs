@@ -66,8 +66,8 @@ fn mark(netns: &mut [Netns], (ns, index): (NetnsId, u32), id: SegmentId) {
     let Some(Ok(links)) = netns.get_mut(ns.0 as usize).map(|n| &mut n.links) else {
         return;
     };
-    match Arc::make_mut(links).get_mut(index).map(|l| &mut l.kind) {
-        Some(LinkKind::Veth { segment, .. } | LinkKind::Device { segment }) => *segment = Some(id),
-        _ => {}
+    let kind = Arc::make_mut(links).get_mut(index).map(|l| &mut l.kind);
+    if let Some(LinkKind::Veth { segment, .. } | LinkKind::Device { segment }) = kind {
+        *segment = Some(id);
     }
 }
