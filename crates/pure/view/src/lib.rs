@@ -1,1 +1,8 @@
-//! Placeholder.
+//! The public contract: what machines and renderers get.
+//!
+//! Every renderer takes only these values; they are made from traces and reports, and never computed on.
+
+pub mod flow;
+pub mod name;
+
+pub use flow::FlowAnswer;

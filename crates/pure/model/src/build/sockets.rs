@@ -9,13 +9,18 @@ use std::net::Ipv4Addr;
 
 pub(super) fn build(ctx: &mut Ctx<'_>, dir: &str) -> Fact<Sockets> {
     let path = format!("{dir}/sockets.txt");
-    let (rows, problems) = ss::parse(ctx.text(&path)?);
+    let text = ctx.text(&path)?;
+    let (rows, problems) = ss::parse(text);
     let mut sockets = Sockets {
         list: rows.iter().filter_map(socket).collect(),
         incomplete: None,
     };
     for problem in &problems {
         let gap = ctx.problem(&path, problem);
+        sockets.incomplete = sockets.incomplete.or(Some(gap));
+    }
+    if !text.is_empty() && !text.ends_with('\n') {
+        let gap = ctx.gaps.add(path, "the text is cut: its last line has no end");
         sockets.incomplete = sockets.incomplete.or(Some(gap));
     }
     Ok(sockets)

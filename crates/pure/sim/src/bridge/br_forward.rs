@@ -1,0 +1,142 @@
+//! A frame leaves a bridge by a port.
+//!
+//! Kernel: `should_deliver()`, `br_forward()`, `br_flood()` (`br_forward.c`), `br_dev_xmit()` (`br_device.c`), 6.18.
+
+use super::br_netfilter::{Bridged, br_nf_forward_ip};
+use crate::dev::dev_queue_xmit;
+use crate::engine::Engine;
+use crate::reason::{DropReason, Stage};
+use crate::skb::Skb;
+use crate::trace::Detail;
+use netwhy_model::Netns;
+use netwhy_model::link::{Link, LinkKind};
+use netwhy_wire::Mac;
+
+/// Port of a MAC, or the bridge's own index; learned in this conversation or recorded. Where the database was not read,
+/// the answer is that of flooding, which reaches the same port.
+pub(super) fn fdb_find(eng: &Engine<'_>, ns: &Netns, bridge: &Link, skb: &Skb) -> Option<u32> {
+    if skb.eth_dst == bridge.mac {
+        return Some(bridge.index);
+    }
+    let learned = eng
+        .learned
+        .iter()
+        .rev()
+        .find(|l| l.netns == ns.id && l.bridge == bridge.index && l.mac == skb.eth_dst)
+        .map(|l| l.port);
+    learned.or_else(|| ns.fdb.as_ref().ok()?.bridge.get(&(bridge.index, skb.eth_dst)).copied())
+}
+
+/// Not back to where it came from (except hairpin), to a forwarding port, not between isolated ports.
+pub(crate) fn should_deliver(from: Option<&Link>, to: &Link) -> bool {
+    let Some(port) = &to.port else {
+        return from.is_none_or(|f| f.index != to.index);
+    };
+    let isolated = |l: &Link| l.port.as_ref().is_some_and(|p| p.isolated);
+    (port.hairpin || from.is_none_or(|f| f.index != to.index))
+        && port.forwarding
+        && !(from.is_some_and(isolated) && port.isolated)
+}
+
+/// `from` is `None` for the host's own frames.
+pub(crate) fn br_forward<'a>(
+    eng: &mut Engine<'a>,
+    ns: &'a Netns,
+    bridge: &'a Link,
+    from: Option<&'a Link>,
+    to: u32,
+    skb: Skb,
+) {
+    let Some(out) = ns.links.as_ref().ok().and_then(|l| l.get(to)) else {
+        return eng.drop(ns, &skb, Stage::BrHandleFrameFinish, DropReason::NotSpecified);
+    };
+    if !out.up || !should_deliver(from, out) {
+        let stage = if from.is_some() {
+            Stage::BrHandleFrameFinish
+        } else {
+            Stage::BrDevXmit
+        };
+        return eng.drop(ns, &skb, stage, DropReason::NotSpecified);
+    }
+    deliver(eng, ns, bridge, from, out, skb);
+}
+
+fn deliver<'a>(
+    eng: &mut Engine<'a>,
+    ns: &'a Netns,
+    bridge: &'a Link,
+    from: Option<&'a Link>,
+    out: &'a Link,
+    mut skb: Skb,
+) {
+    eng.note(
+        ns,
+        &skb,
+        Detail::Bridge {
+            bridge: bridge.index,
+            port: out.index,
+        },
+    );
+    if from.is_some() && br_nf_forward_ip(eng, ns, bridge, out, &mut skb) == Bridged::Ended {
+        return;
+    }
+    dev_queue_xmit(eng, ns, out, skb);
+}
+
+/// To every port that may have it. Copies that end at a pod whose MAC it is not are not followed: it drops them as OTHERHOST.
+pub(super) fn br_flood<'a>(eng: &mut Engine<'a>, ns: &'a Netns, bridge: &'a Link, from: Option<&'a Link>, skb: Skb) {
+    let Ok(links) = &ns.links else { return };
+    let ports: Vec<&'a Link> = links
+        .iter()
+        .filter(|l| {
+            l.master == Some(bridge.index) && l.up && l.port.as_ref().is_none_or(|p| p.flood) && should_deliver(from, l)
+        })
+        .collect();
+    let wanted: Vec<&'a Link> = ports
+        .iter()
+        .copied()
+        .filter(|l| may_want(eng, l, skb.eth_dst))
+        .collect();
+    if wanted.is_empty() {
+        let stage = if ports.is_empty() {
+            Stage::BrHandleFrameFinish
+        } else {
+            Stage::IpRcvCore
+        };
+        let reason = if ports.is_empty() {
+            DropReason::NotSpecified
+        } else {
+            DropReason::Otherhost
+        };
+        return eng.drop(ns, &skb, stage, reason);
+    }
+    for port in &wanted {
+        let mut copy = skb.clone();
+        copy.copy |= wanted.len() > 1;
+        deliver(eng, ns, bridge, from, port, copy);
+    }
+}
+
+/// Whether what lies behind a port can take a frame to this MAC.
+fn may_want(eng: &Engine<'_>, port: &Link, mac: Mac) -> bool {
+    let LinkKind::Veth {
+        peer: Some((netns, index)),
+        ..
+    } = port.kind
+    else {
+        return true;
+    };
+    let Some(peer) = eng.cluster.ns(netns).links.as_ref().ok().and_then(|l| l.get(index)) else {
+        return true;
+    };
+    peer.master.is_some() || peer.mac == mac || peer.noarp
+}
+
+/// The bridge as a device of the host.
+pub(crate) fn br_dev_xmit<'a>(eng: &mut Engine<'a>, ns: &'a Netns, bridge: &'a Link, skb: Skb) {
+    match fdb_find(eng, ns, bridge, &skb) {
+        Some(to) if to != bridge.index => br_forward(eng, ns, bridge, None, to, skb),
+        Some(_) => eng.drop(ns, &skb, Stage::BrDevXmit, DropReason::NotSpecified),
+        None => br_flood(eng, ns, bridge, None, skb),
+    }
+}

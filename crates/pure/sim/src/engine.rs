@@ -1,0 +1,201 @@
+//! The driver: a queue of packets, the state that they leave, the record of what happened.
+
+use crate::flow::Options;
+use crate::oracle::{Oracle, Question};
+use crate::reason::{DropReason, Stage};
+use crate::skb::Skb;
+use crate::state::{Client, Conn, Learned, Server};
+use crate::trace::{Assumption, Detail, Disposition, End, RuleRef, Step};
+use crate::{dev, ip};
+use netwhy_model::{Cluster, Fact, GapId, Netns, NetnsId};
+use std::collections::VecDeque;
+use std::net::Ipv4Addr;
+
+/// One run of a conversation in one world.
+pub(crate) struct Engine<'a> {
+    pub cluster: &'a Cluster,
+    pub oracle: &'a mut Oracle,
+    pub options: Options,
+    queue: VecDeque<Item>,
+    pub conns: Vec<Conn>,
+    pub client: Client,
+    pub servers: Vec<Server>,
+    pub learned: Vec<Learned>,
+    pub steps: Vec<Step>,
+    pub assumed: Vec<Assumption>,
+    pub now_ms: u64,
+    /// Where the main packet ended, if it did.
+    pub end: Option<End>,
+    /// The answer cannot be known: nothing more is followed.
+    pub undecided: Option<End>,
+    /// First delivery to a socket that is not the client's.
+    pub delivered: Option<(NetnsId, u16, Ipv4Addr)>,
+    packets: u16,
+    budget: usize,
+}
+
+/// A packet that waits.
+pub(crate) enum Item {
+    /// Arrives on a link (`netif_rx()`).
+    Receive { netns: NetnsId, link: u32, skb: Skb },
+    /// Arrives on `lo`, with its route and connection.
+    Loopback { netns: NetnsId, skb: Skb },
+    /// Sent by the host itself; route it first if it has none.
+    LocalOut { netns: NetnsId, skb: Skb },
+}
+
+impl<'a> Engine<'a> {
+    pub fn new(cluster: &'a Cluster, oracle: &'a mut Oracle, options: Options, client: Client) -> Self {
+        Engine {
+            cluster,
+            oracle,
+            options,
+            queue: VecDeque::new(),
+            conns: Vec::new(),
+            client,
+            servers: Vec::new(),
+            learned: Vec::new(),
+            steps: Vec::new(),
+            assumed: Vec::new(),
+            now_ms: 0,
+            end: None,
+            undecided: None,
+            delivered: None,
+            packets: 0,
+            budget: options.steps_max,
+        }
+    }
+
+    pub fn ns(&self, id: NetnsId) -> &'a Netns {
+        self.cluster.ns(id)
+    }
+
+    pub fn push(&mut self, item: Item) {
+        self.queue.push_back(item);
+    }
+
+    /// Runs until no packet is left, or the answer cannot be known.
+    pub fn run(&mut self) {
+        while let Some(item) = self.queue.pop_front() {
+            if self.undecided.is_some() {
+                return;
+            }
+            if self.budget == 0 {
+                self.queue.clear();
+                return;
+            }
+            self.budget -= 1;
+            match item {
+                Item::Receive { netns, link, mut skb } => {
+                    skb.dev = link;
+                    dev::netif_receive_skb(self, self.ns(netns), skb);
+                }
+                Item::Loopback { netns, skb } => ip::ip_rcv(self, self.ns(netns), skb),
+                Item::LocalOut { netns, skb } => ip::ip_local_out(self, self.ns(netns), skb),
+            }
+        }
+    }
+
+    /// Numbers a packet that a host sends, and notes it.
+    pub fn begin(&mut self, ns: &Netns, skb: &mut Skb) {
+        skb.packet = self.packets;
+        self.packets += 1;
+        let (sport, dport) = skb.ports().unwrap_or((0, 0));
+        let detail = Detail::Packet {
+            src: (skb.src, sport),
+            dst: (skb.dst, dport),
+            what: skb.what(),
+            reply: skb.reply,
+        };
+        self.note(ns, skb, detail);
+    }
+
+    pub fn note(&mut self, ns: &Netns, skb: &Skb, detail: Detail) {
+        if self.options.steps {
+            self.steps.push(Step {
+                netns: ns.id,
+                packet: skb.packet,
+                detail,
+            });
+        }
+    }
+
+    /// The packet ends here.
+    pub fn drop(&mut self, ns: &Netns, skb: &Skb, stage: Stage, reason: DropReason) {
+        self.drop_by(ns, skb, stage, reason, None);
+    }
+
+    pub fn drop_by(&mut self, ns: &Netns, skb: &Skb, stage: Stage, reason: DropReason, rule: Option<RuleRef>) {
+        if skb.copy && reason == DropReason::Otherhost {
+            return;
+        }
+        self.note(ns, skb, Detail::Drop { stage, reason });
+        if skb.main && self.end.is_none() {
+            self.end = Some(End {
+                disposition: Disposition::Dropped,
+                netns: ns.id,
+                stage,
+                reason: Some(reason),
+                rule,
+                reply: skb.reply,
+                gap: None,
+                left_to: None,
+            });
+        }
+    }
+
+    /// The packet goes where the model does not reach.
+    pub fn left(&mut self, ns: &Netns, skb: &Skb, to: Ipv4Addr) {
+        self.note(ns, skb, Detail::Left { to });
+        if skb.main && self.end.is_none() {
+            self.end = Some(End {
+                disposition: Disposition::LeftModel,
+                netns: ns.id,
+                stage: Stage::DevQueueXmit,
+                reason: None,
+                rule: None,
+                reply: skb.reply,
+                gap: None,
+                left_to: Some(to),
+            });
+        }
+    }
+
+    /// Nothing can be said from here on.
+    pub fn unknown(&mut self, ns: &Netns, skb: &Skb, stage: Stage, gap: GapId) {
+        if self.undecided.is_none() && skb.matters() {
+            self.undecided = Some(End {
+                disposition: Disposition::Unknown,
+                netns: ns.id,
+                stage,
+                reason: None,
+                rule: None,
+                reply: skb.reply,
+                gap: Some(gap),
+                left_to: None,
+            });
+        }
+    }
+
+    /// A boolean fact; where it was not read, both values are worlds and `usual` is tried first.
+    pub fn flag(&mut self, fact: &Fact<bool>, usual: bool) -> bool {
+        match fact {
+            Ok(value) => *value,
+            Err(gap) => (self.oracle.gap(Question { gap: *gap, about: 0 }, 2) == 0) == usual,
+        }
+    }
+
+    /// A small number; where it was not read, 0, 1 and 2 are worlds.
+    pub fn level(&mut self, fact: &Fact<u8>) -> u8 {
+        match fact {
+            Ok(value) => *value,
+            Err(gap) => self.oracle.gap(Question { gap: *gap, about: 0 }, 3),
+        }
+    }
+
+    pub fn assume(&mut self, what: Assumption) {
+        if !self.assumed.contains(&what) {
+            self.assumed.push(what);
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! What is asked: one client, one destination.
+
+use netwhy_model::NetnsId;
+use std::net::Ipv4Addr;
+
+/// A conversation to simulate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flow {
+    /// Namespace of the client.
+    pub from: NetnsId,
+    /// Protocol: 6 TCP, 17 UDP, 1 ICMP echo.
+    pub proto: u8,
+    /// Address that the client connects to.
+    pub dst: Ipv4Addr,
+    /// Port; ignored for ICMP.
+    pub dport: u16,
+    /// Local port of the client; 0 lets the kernel choose one of `ip_local_port_range`.
+    pub sport: u16,
+    /// Local address, if the client binds one.
+    pub src: Option<Ipv4Addr>,
+}
+
+impl Flow {
+    /// A flow with a port of the kernel's choice.
+    #[must_use]
+    pub fn new(from: NetnsId, proto: u8, dst: Ipv4Addr, dport: u16) -> Self {
+        Flow {
+            from,
+            proto,
+            dst,
+            dport,
+            sport: 0,
+            src: None,
+        }
+    }
+}
+
+/// Bounds and extras of a trace.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Random choices that are followed at most; what is cut is an `unknown` outcome with the rest of the weight.
+    pub paths_max: usize,
+    /// Combinations of unread facts that are tried at most.
+    pub worlds_max: usize,
+    /// Stages that one conversation may pass.
+    pub steps_max: usize,
+    /// Also send a full-size segment with DF each way after the connection is made.
+    pub full_size: bool,
+    /// Keep the steps of each outcome.
+    pub steps: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            paths_max: 4096,
+            worlds_max: 64,
+            steps_max: 4000,
+            full_size: false,
+            steps: true,
+        }
+    }
+}

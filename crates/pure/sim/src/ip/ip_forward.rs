@@ -1,0 +1,35 @@
+//! Forwarding.
+//!
+//! Kernel: `ip_forward()`, `ip_forward_finish()` (`net/ipv4/ip_forward.c`, 6.18).
+
+use super::{icmp_send, ip_output};
+use crate::engine::Engine;
+use crate::nf::{Hooked, nf_hook};
+use crate::reason::{DropReason, Stage};
+use crate::skb::Skb;
+use netwhy_model::Netns;
+use netwhy_model::netfilter::Hook;
+use netwhy_wire::icmp;
+
+pub(crate) fn ip_forward<'a>(eng: &mut Engine<'a>, ns: &'a Netns, mut skb: Skb) {
+    let Some(route) = skb.route else { return };
+    if skb.ttl <= 1 {
+        eng.drop(ns, &skb, Stage::IpForward, DropReason::IpInHdr);
+        icmp_send(eng, ns, &skb, icmp::TIME_EXCEEDED, icmp::EXC_TTL);
+        return;
+    }
+    let mtu = route
+        .mtu
+        .or_else(|| ns.links.as_ref().ok()?.get(route.dev).map(|l| l.mtu));
+    if skb.df && mtu.is_some_and(|mtu| skb.len > mtu) {
+        eng.drop(ns, &skb, Stage::IpForward, DropReason::PktTooBig);
+        icmp_send(eng, ns, &skb, icmp::DEST_UNREACH, icmp::FRAG_NEEDED);
+        return;
+    }
+    skb.ttl -= 1;
+    let dev = skb.dev;
+    if nf_hook(eng, ns, Hook::Forward, &mut skb, dev, route.dev) == Hooked::Drop {
+        return;
+    }
+    ip_output(eng, ns, skb, dev);
+}

@@ -1,0 +1,56 @@
+//! Packets that the host sends itself: route, LOCAL_OUT, reroute where translation or a mark asks for it.
+//!
+//! Kernel: `__ip_local_out()` (`ip_output.c`), `ip_route_me_harder()` (`net/ipv4/netfilter.c`), `nf_nat_ipv4_local_fn()`
+//! (`nf_nat_proto.c`), `ipt_mangle_out()` (`iptable_mangle.c`). Kernel-facts traps 7 and 8.
+
+use super::ip_output;
+use crate::engine::Engine;
+use crate::nf::{Hooked, nf_hook};
+use crate::reason::{DropReason, Stage};
+use crate::route::{OutputKey, RouteError, ip_route_output};
+use crate::skb::Skb;
+use netwhy_model::Netns;
+use netwhy_model::netfilter::Hook;
+
+pub(crate) fn ip_local_out<'a>(eng: &mut Engine<'a>, ns: &'a Netns, mut skb: Skb) {
+    if skb.route.is_none() && !route(eng, ns, &mut skb) {
+        return;
+    }
+    let Some(dst) = skb.route else { return };
+    let before = (skb.dst, skb.mark, skb.ct.is_some_and(|c| c.reply));
+    if nf_hook(eng, ns, Hook::LocalOut, &mut skb, 0, dst.dev) == Hooked::Drop {
+        if skb.packet == 0 {
+            eng.client_denied();
+        }
+        return;
+    }
+    if (skb.dst, skb.mark) != (before.0, before.1) && !route(eng, ns, &mut skb) {
+        return;
+    }
+    ip_output(eng, ns, skb, 0);
+}
+
+fn route<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: &mut Skb) -> bool {
+    let key = OutputKey {
+        src: Some(skb.src).filter(|s| !s.is_unspecified()),
+        dst: skb.dst,
+        mark: skb.mark,
+        proto: skb.proto(),
+        ports: skb.ports(),
+    };
+    match ip_route_output(eng, ns, &key, Some(skb)) {
+        Ok((dst, src)) => {
+            skb.route = Some(dst);
+            skb.src = src;
+            true
+        }
+        Err(RouteError::Errno(_)) => {
+            eng.drop(ns, skb, Stage::IpRouteOutputKeyHash, DropReason::IpOutNoRoutes);
+            false
+        }
+        Err(RouteError::Unknown(gap)) => {
+            eng.unknown(ns, skb, Stage::IpRouteOutputKeyHash, gap);
+            false
+        }
+    }
+}

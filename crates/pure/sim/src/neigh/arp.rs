@@ -1,0 +1,214 @@
+//! Who answers ARP?
+//!
+//! Kernel: `arp_process()`, `arp_ignore()`, `arp_filter()` (`net/ipv4/arp.c`, 6.18). The request is followed over veths, bridges,
+//! VXLAN devices that flood, and assumed segments, without being a packet of the conversation.
+
+use crate::bridge::should_deliver;
+use crate::engine::Engine;
+use crate::route::{InputError, ip_route_input};
+use crate::skb::{DstKind, L4, Skb};
+use netwhy_model::link::{Link, LinkKind};
+use netwhy_model::{GapId, Netns, NetnsId};
+use netwhy_wire::Mac;
+use std::net::Ipv4Addr;
+
+/// What comes back.
+pub(super) enum Answer {
+    Mac(Mac),
+    Nobody,
+    /// Nobody of the model, but the segment may have others.
+    Left,
+    Unknown(GapId),
+}
+
+/// Links that one request may pass.
+const HOPS_MAX: usize = 4096;
+
+pub(super) fn arp_ask<'a>(
+    eng: &mut Engine<'a>,
+    ns: &'a Netns,
+    link: &'a Link,
+    src: Ipv4Addr,
+    target: Ipv4Addr,
+) -> Answer {
+    let own = ns.links.as_ref().is_ok_and(|l| l.holding(src).is_some());
+    let sender = if own {
+        Some(src)
+    } else {
+        crate::route::inet_select_addr(ns, link, Some(target), 253)
+    };
+    let mut ask = Ask {
+        sender: sender.unwrap_or(Ipv4Addr::UNSPECIFIED),
+        target,
+        answers: Vec::new(),
+        open: false,
+        unknown: None,
+        seen: Vec::new(),
+    };
+    ask.send(eng, ns, link, None);
+    match (ask.answers.first(), ask.unknown) {
+        (Some(mac), _) => Answer::Mac(*mac),
+        (None, Some(gap)) => Answer::Unknown(gap),
+        (None, None) if ask.open => Answer::Left,
+        (None, None) => Answer::Nobody,
+    }
+}
+
+struct Ask {
+    sender: Ipv4Addr,
+    target: Ipv4Addr,
+    answers: Vec<Mac>,
+    /// A segment may hold hosts that the bundle does not know.
+    open: bool,
+    unknown: Option<GapId>,
+    seen: Vec<(NetnsId, u32)>,
+}
+
+impl Ask {
+    /// Out of a link; `from` is the bridge port it came in by.
+    fn send<'a>(&mut self, eng: &mut Engine<'a>, ns: &'a Netns, link: &'a Link, from: Option<&'a Link>) {
+        if !link.up || self.seen.len() > HOPS_MAX || self.seen.contains(&(ns.id, link.index)) {
+            return;
+        }
+        self.seen.push((ns.id, link.index));
+        match &link.kind {
+            LinkKind::Loopback => {}
+            LinkKind::Veth {
+                peer: Some((netns, index)),
+                ..
+            } => self.receive_on(eng, *netns, *index),
+            LinkKind::Bridge { .. } => self.flood(eng, ns, link, from),
+            LinkKind::Vxlan(vxlan) => {
+                let remotes: Vec<Ipv4Addr> = match &ns.fdb {
+                    Ok(fdb) => fdb
+                        .vxlan
+                        .get(&(link.index, Mac([0; 6])))
+                        .into_iter()
+                        .flatten()
+                        .filter_map(|d| d.addr)
+                        .chain(vxlan.remote)
+                        .collect(),
+                    Err(gap) => {
+                        self.unknown = Some(*gap);
+                        return;
+                    }
+                };
+                for remote in remotes {
+                    self.over_vxlan(eng, remote, vxlan.vni);
+                }
+            }
+            LinkKind::Veth { peer: None, segment } | LinkKind::Device { segment } => {
+                self.open = true;
+                let Some(id) = segment else { return };
+                let ports = eng.cluster.segments[id.0 as usize].ports.clone();
+                for (netns, index) in ports {
+                    if (netns, index) != (ns.id, link.index) {
+                        self.receive_on(eng, netns, index);
+                    }
+                }
+            }
+            LinkKind::Other(gap) => self.unknown = Some(*gap),
+        }
+    }
+
+    fn receive_on(&mut self, eng: &mut Engine<'_>, netns: NetnsId, index: u32) {
+        let ns = eng.ns(netns);
+        if let Ok(links) = &ns.links
+            && let Some(link) = links.get(index)
+        {
+            self.receive(eng, ns, link);
+        }
+    }
+
+    fn receive<'a>(&mut self, eng: &mut Engine<'a>, ns: &'a Netns, link: &'a Link) {
+        if !link.up {
+            return;
+        }
+        let Ok(links) = &ns.links else { return };
+        match link.master.and_then(|m| links.get(m)) {
+            Some(bridge) if matches!(bridge.kind, LinkKind::Bridge { .. }) => {
+                if link.port.as_ref().is_some_and(|p| !p.forwarding) {
+                    return;
+                }
+                self.flood(eng, ns, bridge, Some(link));
+                self.process(eng, ns, bridge);
+            }
+            _ => self.process(eng, ns, link),
+        }
+    }
+
+    fn flood<'a>(&mut self, eng: &mut Engine<'a>, ns: &'a Netns, bridge: &'a Link, from: Option<&'a Link>) {
+        let Ok(links) = &ns.links else { return };
+        for port in links
+            .iter()
+            .filter(|l| l.master == Some(bridge.index) && should_deliver(from, l))
+        {
+            self.send(eng, ns, port, from);
+        }
+    }
+
+    fn over_vxlan(&mut self, eng: &mut Engine<'_>, remote: Ipv4Addr, vni: u32) {
+        let cluster = eng.cluster;
+        for other in &cluster.netns {
+            let Ok(links) = &other.links else { continue };
+            if links.holding(remote).is_none() {
+                continue;
+            }
+            for link in links
+                .iter()
+                .filter(|l| l.up && matches!(&l.kind, LinkKind::Vxlan(v) if v.vni == vni))
+            {
+                self.receive(eng, other, link);
+            }
+        }
+    }
+
+    /// `arp_process()` for a request.
+    fn process<'a>(&mut self, eng: &mut Engine<'a>, ns: &'a Netns, link: &'a Link) {
+        if link.noarp {
+            return;
+        }
+        let mut request = Skb::new(self.sender, self.target, L4::Other(0));
+        request.dev = link.index;
+        request.main = false;
+        let steps = std::mem::replace(&mut eng.options.steps, false);
+        let routed = if self.sender.is_unspecified() {
+            Ok(())
+        } else {
+            ip_route_input(eng, ns, link, &mut request)
+        };
+        eng.options.steps = steps;
+        match routed {
+            Err(InputError::Martian(_)) => return,
+            Err(InputError::Unknown(gap)) => {
+                self.unknown = Some(gap);
+                return;
+            }
+            Ok(()) => {}
+        }
+        match request.route.map(|r| (r.kind, r.dev)) {
+            Some((DstKind::Local, _)) if !self.ignores(eng, ns, link) => self.answers.push(link.mac),
+            Some((DstKind::Forward, out)) => {
+                let proxy_entry = ns
+                    .neigh
+                    .as_ref()
+                    .is_ok_and(|n| n.proxy.contains(&(link.index, self.target)));
+                if proxy_entry || (out != link.index && eng.flag(&link.conf.proxy_arp, false)) {
+                    self.answers.push(link.mac);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// `arp_ignore()`: 1 and 2 want the target on the very link.
+    fn ignores(&self, eng: &mut Engine<'_>, ns: &Netns, link: &Link) -> bool {
+        let _ = ns;
+        match eng.level(&link.conf.arp_ignore) {
+            0 => false,
+            1 | 2 => !link.addrs.iter().any(|a| a.addr == self.target),
+            8 => true,
+            _ => false,
+        }
+    }
+}

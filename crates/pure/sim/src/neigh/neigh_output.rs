@@ -1,0 +1,88 @@
+//! From the next hop's address to its MAC, and out.
+//!
+//! Kernel: `ip_finish_output2()`, `neigh_resolve_output()`, `neigh_invalidate()`, `arp_error_report()`,
+//! `ipv4_link_failure()`. A missing or failed entry is no fault where somebody answers ARP; where nobody does, three requests
+//! a second apart pass, and the sender gets host unreachable after 3.07 s (kernel-facts section 6).
+
+use super::arp::{Answer, arp_ask};
+use crate::dev::dev_queue_xmit;
+use crate::engine::Engine;
+use crate::ip::icmp_send;
+use crate::reason::{DropReason, Stage};
+use crate::skb::Skb;
+use crate::trace::Detail;
+use netwhy_model::link::Link;
+use netwhy_model::neigh::NudState;
+use netwhy_model::{GapId, Netns};
+use netwhy_wire::{Mac, icmp};
+use std::net::Ipv4Addr;
+
+/// Three ARP requests and their time, as measured (ms).
+const ARP_FAILS_AFTER_MS: u64 = 3070;
+
+/// A next hop's MAC.
+pub(crate) enum Resolved {
+    /// With whether ARP had to be asked.
+    Mac(Mac, bool),
+    Failed,
+    /// The next hop is no host of the model.
+    Left,
+    Unknown(GapId),
+}
+
+pub(crate) fn neigh_output<'a>(eng: &mut Engine<'a>, ns: &'a Netns, mut skb: Skb) {
+    let Some(route) = skb.route else { return };
+    let links = match &ns.links {
+        Ok(links) => links,
+        Err(gap) => return eng.unknown(ns, &skb, Stage::DevQueueXmit, *gap),
+    };
+    let Some(link) = links.get(route.dev) else {
+        return eng.drop(ns, &skb, Stage::DevQueueXmit, DropReason::DevReady);
+    };
+    skb.dev = link.index;
+    if link.noarp || matches!(link.kind, netwhy_model::link::LinkKind::Loopback) {
+        return dev_queue_xmit(eng, ns, link, skb);
+    }
+    let next = route.gateway.unwrap_or(skb.dst);
+    match neigh_resolve(eng, ns, link, next, &skb) {
+        Resolved::Mac(mac, arp) => {
+            eng.note(ns, &skb, Detail::Neigh { addr: next, arp });
+            skb.eth_src = link.mac;
+            skb.eth_dst = mac;
+            dev_queue_xmit(eng, ns, link, skb);
+        }
+        Resolved::Failed => neigh_failed(eng, ns, &skb, next),
+        Resolved::Left => eng.left(ns, &skb, next),
+        Resolved::Unknown(gap) => eng.unknown(ns, &skb, Stage::NeighResolveOutput, gap),
+    }
+}
+
+pub(crate) fn neigh_resolve<'a>(
+    eng: &mut Engine<'a>,
+    ns: &'a Netns,
+    link: &'a Link,
+    next: Ipv4Addr,
+    skb: &Skb,
+) -> Resolved {
+    if let Ok(table) = &ns.neigh
+        && let Some(entry) = table.entries.get(&(link.index, next))
+    {
+        match (entry.state, entry.lladdr) {
+            (NudState::Permanent | NudState::Noarp | NudState::Valid, Some(mac)) => return Resolved::Mac(mac, false),
+            _ => {}
+        }
+    }
+    match arp_ask(eng, ns, link, skb.src, next) {
+        Answer::Mac(mac) => Resolved::Mac(mac, true),
+        Answer::Nobody => Resolved::Failed,
+        Answer::Left => Resolved::Left,
+        Answer::Unknown(gap) => Resolved::Unknown(gap),
+    }
+}
+
+/// Nobody answers: the packet is dropped after three seconds and its sender is told.
+pub(crate) fn neigh_failed<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: &Skb, _next: Ipv4Addr) {
+    eng.now_ms += ARP_FAILS_AFTER_MS;
+    eng.drop(ns, skb, Stage::NeighInvalidate, DropReason::NeighFailed);
+    icmp_send(eng, ns, skb, icmp::DEST_UNREACH, icmp::HOST_UNREACH);
+}

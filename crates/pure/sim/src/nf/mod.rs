@@ -1,0 +1,12 @@
+//! Netfilter: hooks, iptables, connection tracking, address translation (6.18).
+
+mod conntrack;
+mod ipt_do_table;
+mod matches;
+mod nat;
+mod nf_hook;
+mod reject;
+
+pub(crate) use conntrack::attach_error;
+pub use nf_hook::HOOK_ORDER;
+pub(crate) use nf_hook::{Hooked, nf_hook};

@@ -1,0 +1,245 @@
+//! Address translation.
+//!
+//! Kernel: `nf_nat_inet_fn()`, `nf_nat_setup_info()`, `nf_nat_packet()` (`nf_nat_core.c`), `nf_nat_icmp_reply_translation()`
+//! (`nf_nat_proto.c`), `nf_nat_masquerade_ipv4()` (`nf_nat_masquerade.c`). Kernel-facts traps 1, 5, 6, 8.
+
+use super::ipt_do_table::{TableVerdict, ipt_do_table};
+use super::nf_hook::{Links, drop_stage};
+use crate::engine::Engine;
+use crate::reason::DropReason;
+use crate::route::inet_select_addr;
+use crate::skb::{CtInfo, L4, Skb, Tuple};
+use crate::trace::Detail;
+use netwhy_model::Netns;
+use netwhy_model::netfilter::{Hook, HookEntry, HookFn, Target};
+use std::net::Ipv4Addr;
+
+/// `HOOK2MANIP`: source after routing and on input, destination before routing and on output.
+fn manip_is_src(hook: Hook) -> bool {
+    matches!(hook, Hook::PostRouting | Hook::LocalIn)
+}
+
+/// Runs the nat chains of a hook for the first packet of a connection, then translates. `false`: dropped.
+pub(crate) fn nf_nat_inet_fn<'a>(
+    eng: &mut Engine<'a>,
+    ns: &'a Netns,
+    hook: Hook,
+    skb: &mut Skb,
+    links: Links,
+    chains: &[HookEntry],
+) -> bool {
+    let Some(ct) = skb.ct else { return true };
+    let src = manip_is_src(hook);
+    if ct.info == CtInfo::Related && skb.icmp_error().is_some() {
+        icmp_reply_translation(eng, ns, hook, skb);
+        return true;
+    }
+    let done = |eng: &Engine<'_>| {
+        if src {
+            eng.conns[ct.entry].src_done
+        } else {
+            eng.conns[ct.entry].dst_done
+        }
+    };
+    if ct.info == CtInfo::New && !done(eng) {
+        let choices = eng.oracle.choices();
+        for entry in chains {
+            let HookFn::Table(table) = entry.run else { continue };
+            if let TableVerdict::Drop(rule) = ipt_do_table(eng, ns, hook, table, skb, links) {
+                eng.drop_by(ns, skb, drop_stage(ns, table), DropReason::NetfilterDrop, Some(rule));
+                return false;
+            }
+            if done(eng) {
+                break;
+            }
+        }
+        set_done(eng, ct.entry, src);
+        eng.conns[ct.entry].drew |= eng.oracle.choices() > choices;
+    }
+    nf_nat_packet(eng, ns, hook, skb);
+    true
+}
+
+fn set_done(eng: &mut Engine<'_>, entry: usize, src: bool) {
+    let conn = &mut eng.conns[entry];
+    if src {
+        conn.src_done = true;
+    } else {
+        conn.dst_done = true;
+    }
+}
+
+/// Applies the entry's translation of this hook to a packet.
+fn nf_nat_packet(eng: &mut Engine<'_>, ns: &Netns, hook: Hook, skb: &mut Skb) {
+    let Some(ct) = skb.ct else { return };
+    let conn = &eng.conns[ct.entry];
+    let src = manip_is_src(hook);
+    let wanted = if src != ct.reply { conn.snat } else { conn.dnat };
+    if !wanted {
+        return;
+    }
+    let target = if ct.reply {
+        conn.orig.inverted()
+    } else {
+        conn.reply.inverted()
+    };
+    let before = skb.tuple();
+    if src {
+        skb.src = target.src;
+        skb.set_ports(Some(target.sport), None);
+        skb.sport_any = !ct.reply && conn.snat_port_any;
+    } else {
+        skb.dst = target.dst;
+        skb.set_ports(None, Some(target.dport));
+    }
+    note_change(eng, ns, skb, before, ct.reply);
+}
+
+fn note_change(eng: &mut Engine<'_>, ns: &Netns, skb: &Skb, before: Tuple, reply: bool) {
+    let now = skb.tuple();
+    if now == before {
+        return;
+    }
+    let detail = if reply {
+        Detail::Untranslate {
+            src: (now.src, now.sport),
+            dst: (now.dst, now.dport),
+        }
+    } else if (now.src, now.sport) != (before.src, before.sport) {
+        Detail::Snat {
+            to: (now.src, now.sport),
+        }
+    } else {
+        Detail::Dnat {
+            to: (now.dst, now.dport),
+        }
+    };
+    eng.note(ns, skb, detail);
+}
+
+/// The inner header gets what the connection's packets had on the other side, the outer source follows.
+fn icmp_reply_translation(eng: &mut Engine<'_>, ns: &Netns, hook: Hook, skb: &mut Skb) {
+    let Some(ct) = skb.ct else { return };
+    let conn = &eng.conns[ct.entry];
+    let src = manip_is_src(hook);
+    let wanted = if src != ct.reply { conn.snat } else { conn.dnat };
+    if !wanted {
+        return;
+    }
+    // &ct->tuplehash[!dir].tuple: what packets of the other direction look like before translation.
+    let other = if ct.reply { conn.orig } else { conn.reply };
+    let before = (skb.src, skb.dst);
+    if let L4::Icmp { inner: Some(inner), .. } = &mut skb.l4 {
+        // The inner packet travels the other way: its source is changed where the outer destination is.
+        if src {
+            inner.dst = other.dst;
+            inner.dport = other.dport;
+        } else {
+            inner.src = other.src;
+            inner.sport = other.sport;
+        }
+    }
+    if src {
+        skb.src = other.dst;
+    } else {
+        skb.dst = other.src;
+    }
+    if before != (skb.src, skb.dst) {
+        eng.note(
+            ns,
+            skb,
+            Detail::Untranslate {
+                src: (skb.src, 0),
+                dst: (skb.dst, 0),
+            },
+        );
+    }
+}
+
+/// A nat target of a rule. `false` drops (a masquerade without an address).
+pub(crate) fn nat_target<'a>(
+    eng: &mut Engine<'a>,
+    ns: &'a Netns,
+    hook: Hook,
+    target: &Target,
+    skb: &Skb,
+    links: Links,
+) -> bool {
+    match target {
+        Target::Dnat(range) => {
+            let port = range.ports.map(|(low, _)| low);
+            setup_dst(eng, skb, range.addrs.map(|a| a.0), port);
+        }
+        Target::Snat(range) => setup_src(
+            eng,
+            skb,
+            range.addrs.map(|a| a.0),
+            range.ports.map(|p| p.0),
+            range.random,
+        ),
+        Target::Redirect(ports) => {
+            let addr = redirect_addr(ns, hook, links);
+            let Some(addr) = addr else { return false };
+            setup_dst(eng, skb, Some(addr), ports.map(|p| p.0));
+        }
+        Target::Netmap(net) => {
+            let mask = u32::from(net.netmask());
+            let src = manip_is_src(hook);
+            let old = u32::from(if src { skb.src } else { skb.dst });
+            let addr = Ipv4Addr::from(u32::from(net.network()) | old & !mask);
+            if src {
+                setup_src(eng, skb, Some(addr), None, false)
+            } else {
+                setup_dst(eng, skb, Some(addr), None)
+            }
+        }
+        Target::Masquerade { ports, random } => {
+            let Some(addr) = masquerade_addr(ns, skb, links) else {
+                return false;
+            };
+            setup_src(eng, skb, Some(addr), ports.map(|p| p.0), *random);
+        }
+        _ => {}
+    }
+    true
+}
+
+/// Not the route's `src`, but the out link's address near the next hop (trap 5).
+fn masquerade_addr(ns: &Netns, skb: &Skb, links: Links) -> Option<Ipv4Addr> {
+    let link = ns.links.as_ref().ok()?.get(links.oif)?;
+    let near = skb.route.and_then(|r| r.gateway).unwrap_or(skb.dst);
+    inet_select_addr(ns, link, Some(near), 0)
+}
+
+/// `nf_nat_redirect_ipv4()`: 127.0.0.1 on output, else the in link's first address.
+fn redirect_addr(ns: &Netns, hook: Hook, links: Links) -> Option<Ipv4Addr> {
+    if hook == Hook::LocalOut {
+        return Some(Ipv4Addr::LOCALHOST);
+    }
+    ns.links.as_ref().ok()?.get(links.iif)?.addrs.first().map(|a| a.addr)
+}
+
+fn setup_dst(eng: &mut Engine<'_>, skb: &Skb, addr: Option<Ipv4Addr>, port: Option<u16>) {
+    let Some(ct) = skb.ct else { return };
+    let conn = &mut eng.conns[ct.entry];
+    let old = (conn.reply.src, conn.reply.sport);
+    conn.reply.src = addr.unwrap_or(conn.reply.src);
+    if conn.orig.proto != 1 {
+        conn.reply.sport = port.unwrap_or(conn.reply.sport);
+    }
+    conn.dnat |= old != (conn.reply.src, conn.reply.sport);
+    conn.dst_done = true;
+}
+
+fn setup_src(eng: &mut Engine<'_>, skb: &Skb, addr: Option<Ipv4Addr>, port: Option<u16>, random: bool) {
+    let Some(ct) = skb.ct else { return };
+    let conn = &mut eng.conns[ct.entry];
+    let old = (conn.reply.dst, conn.reply.dport);
+    conn.reply.dst = addr.unwrap_or(conn.reply.dst);
+    if conn.orig.proto != 1 {
+        conn.reply.dport = port.unwrap_or(conn.reply.dport);
+    }
+    conn.snat |= old != (conn.reply.dst, conn.reply.dport);
+    conn.snat_port_any |= random;
+    conn.src_done = true;
+}

@@ -1,0 +1,55 @@
+//! REJECT.
+//!
+//! Kernel: `nf_send_unreach()`, `nf_send_reset()` (`net/ipv4/netfilter/nf_reject_ipv4.c`).
+
+use super::conntrack::attach_error;
+use super::nf_hook::Links;
+use crate::engine::{Engine, Item};
+use crate::ip::icmp_send;
+use crate::skb::{L4, Skb};
+use crate::trace::Detail;
+use netwhy_model::Netns;
+use netwhy_model::netfilter::{Hook, RejectWith};
+use netwhy_wire::icmp;
+
+pub(crate) fn reject<'a>(eng: &mut Engine<'a>, ns: &'a Netns, _hook: Hook, with: RejectWith, skb: &Skb, _links: Links) {
+    match with {
+        RejectWith::Icmp(code) => {
+            eng.note(
+                ns,
+                skb,
+                Detail::Reject {
+                    icmp: Some((icmp::DEST_UNREACH, code)),
+                },
+            );
+            icmp_send(eng, ns, skb, icmp::DEST_UNREACH, code);
+        }
+        RejectWith::TcpReset => {
+            let L4::Tcp { sport, dport, flags } = skb.l4 else {
+                return;
+            };
+            if flags & netwhy_wire::tcp::RST != 0 {
+                return;
+            }
+            eng.note(ns, skb, Detail::Reject { icmp: None });
+            let mut rst = Skb::new(
+                skb.dst,
+                skb.src,
+                L4::Tcp {
+                    sport: dport,
+                    dport: sport,
+                    flags: netwhy_wire::tcp::RST | netwhy_wire::tcp::ACK,
+                },
+            );
+            rst.main = false;
+            rst.reply = !skb.reply;
+            attach_error(&mut rst, skb);
+            // nf_ct_attach() makes it RELATED; translation then follows the entry as for any packet of it.
+            if let Some(ct) = &mut rst.ct {
+                ct.info = crate::skb::CtInfo::Established;
+            }
+            eng.begin(ns, &mut rst);
+            eng.push(Item::LocalOut { netns: ns.id, skb: rst });
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Rules, tables, longest prefix, next hop.
+//!
+//! Kernel: `__fib_lookup()` (`fib_rules.c`), `fib_table_lookup()` (`fib_trie.c`), `fib_select_path()` (`fib_semantics.c`).
+
+use crate::engine::Engine;
+use crate::skb::{Errno, Skb};
+use netwhy_model::fib::{Fib, FibRule, NextHop, Route, RouteKind, RuleAction};
+use netwhy_model::{GapId, Netns};
+use std::net::Ipv4Addr;
+
+/// `struct flowi4`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FibKey {
+    pub src: Ipv4Addr,
+    pub dst: Ipv4Addr,
+    /// In link; 1 (`lo`) for what the host sends.
+    pub iif: u32,
+    /// Out link that is demanded, or 0.
+    pub oif: u32,
+    pub mark: u32,
+    pub proto: u8,
+    pub ports: Option<(u16, u16)>,
+}
+
+impl FibKey {
+    pub fn of(skb: &Skb, iif: u32) -> FibKey {
+        FibKey {
+            src: skb.src,
+            dst: skb.dst,
+            iif,
+            oif: 0,
+            mark: skb.mark,
+            proto: skb.proto(),
+            ports: skb.ports(),
+        }
+    }
+}
+
+/// What was found.
+#[derive(Clone, Copy)]
+pub(crate) struct FibResult<'a> {
+    pub route: &'a Route,
+    pub nexthop: Option<&'a NextHop>,
+    pub table: u32,
+}
+
+/// Why nothing was found.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum FibError {
+    Errno(Errno),
+    Unknown(GapId),
+}
+
+const GOTO_MAX: usize = 4096;
+
+pub(crate) fn fib_lookup<'a>(eng: &mut Engine<'a>, ns: &'a Netns, key: &FibKey) -> Result<FibResult<'a>, FibError> {
+    let fib: &'a Fib = match &ns.fib {
+        Ok(fib) => fib,
+        Err(gap) => return Err(FibError::Unknown(*gap)),
+    };
+    let mut at = 0;
+    for _ in 0..GOTO_MAX {
+        let Some(rule) = fib.rules.get(at) else { break };
+        at += 1;
+        if !rule_matches(ns, rule, key) {
+            continue;
+        }
+        match rule.action {
+            Err(gap) => return Err(FibError::Unknown(gap)),
+            Ok(RuleAction::Nop) => {}
+            Ok(RuleAction::Goto(priority)) => at = fib.rules.partition_point(|r| r.priority < priority),
+            Ok(RuleAction::Blackhole) => return Err(FibError::Errno(Errno::Inval)),
+            Ok(RuleAction::Unreachable) => return Err(FibError::Errno(Errno::NetUnreach)),
+            Ok(RuleAction::Prohibit) => return Err(FibError::Errno(Errno::Acces)),
+            Ok(RuleAction::Table(number)) => {
+                if let Some(found) = table_lookup(eng, fib, number, key)? {
+                    let suppressed = rule
+                        .suppress_prefixlen
+                        .is_some_and(|max| found.route.dst.prefix_len() <= max);
+                    if !suppressed {
+                        return Ok(found);
+                    }
+                }
+            }
+        }
+    }
+    Err(FibError::Errno(Errno::NetUnreach))
+}
+
+/// `Ok(None)` goes on with the next rule.
+fn table_lookup<'a>(
+    eng: &mut Engine<'a>,
+    fib: &'a Fib,
+    number: u32,
+    key: &FibKey,
+) -> Result<Option<FibResult<'a>>, FibError> {
+    let Some(table) = fib.tables.get(&number) else {
+        return Ok(None);
+    };
+    for route in table.matching(key.dst) {
+        if route.tos != 0 {
+            continue;
+        }
+        if let Some(gap) = route.unsupported {
+            return Err(FibError::Unknown(gap));
+        }
+        match route.kind {
+            RouteKind::Throw => return Ok(None),
+            RouteKind::Blackhole => return Err(FibError::Errno(Errno::Inval)),
+            RouteKind::Unreachable => return Err(FibError::Errno(Errno::HostUnreach)),
+            RouteKind::Prohibit => return Err(FibError::Errno(Errno::Acces)),
+            RouteKind::Unicast | RouteKind::Local | RouteKind::Broadcast | RouteKind::Multicast => {}
+        }
+        let alive: Vec<&NextHop> = route
+            .nexthops
+            .iter()
+            .filter(|n| !n.dead && (key.oif == 0 || n.ifindex == key.oif))
+            .collect();
+        if route.nexthops.is_empty() {
+            return Ok(Some(FibResult {
+                route,
+                nexthop: None,
+                table: number,
+            }));
+        }
+        let Some(first) = alive.first() else { continue };
+        let nexthop = if alive.len() > 1 {
+            let weights: Vec<u32> = alive.iter().map(|n| n.weight).collect();
+            alive[eng.oracle.weighted(&weights)]
+        } else {
+            first
+        };
+        return Ok(Some(FibResult {
+            route,
+            nexthop: Some(nexthop),
+            table: number,
+        }));
+    }
+    Ok(None)
+}
+
+/// `fib4_rule_match()` and `fib_rule_match()`.
+fn rule_matches(ns: &Netns, rule: &FibRule, key: &FibKey) -> bool {
+    if rule.src.is_none()
+        && rule.iif.is_none()
+        && rule.mark.is_none()
+        && rule.dst.is_none()
+        && rule.oif.is_none()
+        && rule.ipproto.is_none()
+        && rule.tos == 0
+        && rule.sport.is_none()
+        && rule.dport.is_none()
+    {
+        return !rule.invert;
+    }
+    let link = |index: u32| ns.links.as_ref().ok().and_then(|l| l.get(index)).map(|l| &*l.name);
+    let in_range = |range: Option<(u16, u16)>, port: Option<u16>| {
+        range.is_none_or(|(a, b)| port.is_some_and(|p| (a..=b).contains(&p)))
+    };
+    let hit = rule.src.is_none_or(|n| n.contains(&key.src))
+        && rule.dst.is_none_or(|n| n.contains(&key.dst))
+        && rule.iif.as_ref().is_none_or(|n| link(key.iif) == Some(n))
+        && rule.oif.as_ref().is_none_or(|n| link(key.oif) == Some(n))
+        && rule.mark.is_none_or(|(value, mask)| (key.mark ^ value) & mask == 0)
+        && rule.tos == 0
+        && rule.ipproto.is_none_or(|p| p == key.proto)
+        && in_range(rule.sport, key.ports.map(|p| p.0))
+        && in_range(rule.dport, key.ports.map(|p| p.1));
+    hit != rule.invert
+}

@@ -1,0 +1,76 @@
+//! Address types and source selection.
+//!
+//! Kernel: `inet_addr_type()` (`fib_frontend.c`), `inet_select_addr()` (`devinet.c`).
+
+use netwhy_model::fib::RouteKind;
+use netwhy_model::link::Link;
+use netwhy_model::netfilter::addr_type;
+use netwhy_model::{GapId, Netns};
+use std::net::Ipv4Addr;
+
+/// Bit of [`addr_type`], by the local table only; `dev` limits it to addresses of one link (`--limit-iface-in`), 0 is any.
+pub(crate) fn inet_addr_type_dev(ns: &Netns, addr: Ipv4Addr, dev: u32) -> Result<u16, GapId> {
+    if addr.is_broadcast() || addr.octets()[0] == 0 {
+        return Ok(addr_type::BROADCAST);
+    }
+    if addr.is_multicast() {
+        return Ok(addr_type::MULTICAST);
+    }
+    let fib = ns.fib.as_ref().map_err(|g| *g)?;
+    let route = fib.tables.get(&255).and_then(|t| t.matching(addr).next());
+    Ok(match route {
+        Some(r) if dev == 0 || r.nexthops.first().is_some_and(|n| n.ifindex == dev) => match r.kind {
+            RouteKind::Local => addr_type::LOCAL,
+            RouteKind::Broadcast => addr_type::BROADCAST,
+            RouteKind::Multicast => addr_type::MULTICAST,
+            RouteKind::Blackhole => addr_type::BLACKHOLE,
+            RouteKind::Unreachable => addr_type::UNREACHABLE,
+            RouteKind::Prohibit => addr_type::PROHIBIT,
+            RouteKind::Throw => addr_type::THROW,
+            RouteKind::Unicast => addr_type::UNICAST,
+        },
+        _ => addr_type::UNICAST,
+    })
+}
+
+/// Scope link.
+const RT_SCOPE_LINK: u8 = 253;
+
+/// The primary address of a link in the subnet of `near`, else its first; else another link's.
+pub(crate) fn inet_select_addr(ns: &Netns, link: &Link, near: Option<Ipv4Addr>, scope: u8) -> Option<Ipv4Addr> {
+    let fits = |l: &Link, i: usize| !l.addrs[i].secondary && l.addrs[i].scope <= scope;
+    let own = (0..link.addrs.len()).filter(|i| fits(link, *i)).map(|i| &link.addrs[i]);
+    let mut first = None;
+    for a in own {
+        let same = near.is_none_or(|n| ipnet::Ipv4Net::new(a.addr, a.prefix).is_ok_and(|net| net.contains(&n)));
+        if same {
+            return Some(a.addr);
+        }
+        first = first.or(Some(a.addr));
+    }
+    if first.is_some() {
+        return first;
+    }
+    let links = ns.links.as_ref().ok()?;
+    links.iter().filter(|l| l.index != link.index && l.up).find_map(|l| {
+        (0..l.addrs.len())
+            .find(|i| fits(l, *i) && l.addrs[*i].scope != RT_SCOPE_LINK)
+            .map(|i| l.addrs[i].addr)
+    })
+}
+
+/// Source of a locally sent packet: the route's `src`, else the address that fits the next hop.
+pub(crate) fn fib_result_prefsrc(
+    ns: &Netns,
+    prefsrc: Option<Ipv4Addr>,
+    dev: u32,
+    gateway: Option<Ipv4Addr>,
+    scope: u8,
+) -> Option<Ipv4Addr> {
+    if prefsrc.is_some() {
+        return prefsrc;
+    }
+    let link = ns.links.as_ref().ok()?.get(dev)?;
+    // fib_info_update_nhc_saddr(): near the gateway; without one any address of the link.
+    inet_select_addr(ns, link, gateway, scope)
+}

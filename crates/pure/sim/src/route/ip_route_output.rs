@@ -1,0 +1,87 @@
+//! Output routing, with the choice of the source address.
+//!
+//! Kernel: `ip_route_output_key_hash_rcu()` (`net/ipv4/route.c`, 6.18).
+
+use super::fib_lookup::{FibError, FibKey, fib_lookup};
+use super::inet_addr::fib_result_prefsrc;
+use super::ip_route_input::note_route;
+use crate::engine::Engine;
+use crate::skb::{Dst, DstKind, Errno, Skb};
+use netwhy_model::fib::RouteKind;
+use netwhy_model::{GapId, Netns};
+use std::net::Ipv4Addr;
+
+/// What a sender knows.
+#[derive(Clone, Copy)]
+pub(crate) struct OutputKey {
+    pub src: Option<Ipv4Addr>,
+    pub dst: Ipv4Addr,
+    pub mark: u32,
+    pub proto: u8,
+    pub ports: Option<(u16, u16)>,
+}
+
+/// Why there is no route.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum RouteError {
+    Errno(Errno),
+    Unknown(GapId),
+}
+
+/// Route and source address. `skb` is only for the record.
+pub(crate) fn ip_route_output<'a>(
+    eng: &mut Engine<'a>,
+    ns: &'a Netns,
+    key: &OutputKey,
+    skb: Option<&Skb>,
+) -> Result<(Dst, Ipv4Addr), RouteError> {
+    if key.src.is_some_and(|s| s.is_multicast() || s.is_broadcast()) {
+        return Err(RouteError::Errno(Errno::Inval));
+    }
+    let fib_key = FibKey {
+        src: key.src.unwrap_or(Ipv4Addr::UNSPECIFIED),
+        dst: key.dst,
+        iif: 1,
+        oif: 0,
+        mark: key.mark,
+        proto: key.proto,
+        ports: key.ports,
+    };
+    let found = fib_lookup(eng, ns, &fib_key).map_err(|e| match e {
+        FibError::Errno(errno) => RouteError::Errno(errno),
+        FibError::Unknown(gap) => RouteError::Unknown(gap),
+    })?;
+    let route = found.route;
+    if let Some(skb) = skb {
+        note_route(eng, ns, skb, &found);
+    }
+    if route.kind == RouteKind::Local {
+        let src = key.src.or(route.prefsrc).unwrap_or(key.dst);
+        return Ok((
+            Dst {
+                kind: DstKind::Output,
+                dev: 1,
+                gateway: None,
+                mtu: None,
+            },
+            src,
+        ));
+    }
+    let Some(hop) = found.nexthop else {
+        return Err(RouteError::Errno(Errno::NetUnreach));
+    };
+    let src = match key.src {
+        Some(src) => src,
+        None => fib_result_prefsrc(ns, route.prefsrc, hop.ifindex, hop.gateway, route.scope)
+            .unwrap_or(Ipv4Addr::UNSPECIFIED),
+    };
+    Ok((
+        Dst {
+            kind: DstKind::Output,
+            dev: hop.ifindex,
+            gateway: hop.gateway,
+            mtu: route.mtu,
+        },
+        src,
+    ))
+}

@@ -1,0 +1,12 @@
+//! Routing: `net/ipv4/route.c`, `fib_frontend.c`, `fib_trie.c`, `fib_rules.c` (6.18).
+
+mod fib_lookup;
+mod fib_validate_source;
+mod inet_addr;
+mod ip_route_input;
+mod ip_route_output;
+
+pub(crate) use fib_validate_source::{Source, reverse_path};
+pub(crate) use inet_addr::{inet_addr_type_dev, inet_select_addr};
+pub(crate) use ip_route_input::{InputError, ip_route_input};
+pub(crate) use ip_route_output::{OutputKey, RouteError, ip_route_output};

@@ -1,0 +1,272 @@
+//! The packet, with what the kernel keeps beside it.
+
+use netwhy_wire::Mac;
+use std::net::Ipv4Addr;
+
+/// Length of a TCP or UDP packet without payload, IP header included (bytes).
+pub(crate) const HEADER_LEN: u32 = 60;
+
+/// `struct sk_buff`, as far as it decides.
+#[derive(Clone, Debug)]
+pub(crate) struct Skb {
+    pub eth_src: Mac,
+    pub eth_dst: Mac,
+    pub pkt_type: PktType,
+    pub src: Ipv4Addr,
+    pub dst: Ipv4Addr,
+    pub ttl: u8,
+    pub df: bool,
+    /// IP total length in bytes.
+    pub len: u32,
+    pub l4: L4,
+    pub mark: u32,
+    /// `skb->dev` as ifindex of the current namespace.
+    pub dev: u32,
+    /// `nf_bridge->physindev`, and physoutdev, where br_netfilter saw the frame.
+    pub physin: Option<u32>,
+    pub physout: Option<u32>,
+    /// br_netfilter ran PRE_ROUTING for it already.
+    pub sabotage: bool,
+    pub ct: Option<CtRef>,
+    pub untracked: bool,
+    pub route: Option<Dst>,
+    /// The source port was chosen by a kernel: any of `ip_local_port_range`.
+    pub sport_any: bool,
+    /// Number of the packet in the conversation.
+    pub packet: u16,
+    /// Its loss ends the conversation (not an ICMP error or a reset).
+    pub main: bool,
+    /// Travels towards the client.
+    pub reply: bool,
+    /// One of several copies of a flooded frame.
+    pub copy: bool,
+}
+
+/// `PACKET_*`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PktType {
+    Host,
+    OtherHost,
+}
+
+/// Transport header.
+#[derive(Clone, Debug)]
+pub(crate) enum L4 {
+    Tcp {
+        sport: u16,
+        dport: u16,
+        flags: u8,
+    },
+    Udp {
+        sport: u16,
+        dport: u16,
+    },
+    Icmp {
+        kind: u8,
+        code: u8,
+        id: u16,
+        inner: Option<Tuple>,
+    },
+    Vxlan {
+        sport: u16,
+        dport: u16,
+        vni: u32,
+        inner: Box<Skb>,
+    },
+    Other(u8),
+}
+
+/// A conntrack tuple, or the header inside an ICMP error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Tuple {
+    pub proto: u8,
+    pub src: Ipv4Addr,
+    pub dst: Ipv4Addr,
+    pub sport: u16,
+    pub dport: u16,
+}
+
+/// A packet's connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CtRef {
+    /// Index into the engine's entries.
+    pub entry: usize,
+    /// Direction is reply.
+    pub reply: bool,
+    pub info: CtInfo,
+}
+
+/// `enum ip_conntrack_info` without the direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CtInfo {
+    New,
+    Established,
+    Related,
+}
+
+/// A routing decision (`struct rtable`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Dst {
+    pub kind: DstKind,
+    /// Out link.
+    pub dev: u32,
+    pub gateway: Option<Ipv4Addr>,
+    pub mtu: Option<u32>,
+}
+
+/// What the decision says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DstKind {
+    Local,
+    Forward,
+    Output,
+    /// `dst.error`.
+    Error(Errno),
+}
+
+/// Errors of routing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Errno {
+    Inval,
+    HostUnreach,
+    NetUnreach,
+    Acces,
+}
+
+impl Tuple {
+    pub fn inverted(self) -> Tuple {
+        Tuple {
+            proto: self.proto,
+            src: self.dst,
+            dst: self.src,
+            sport: self.dport,
+            dport: self.sport,
+        }
+    }
+}
+
+impl Skb {
+    /// A packet of the host itself.
+    pub fn new(src: Ipv4Addr, dst: Ipv4Addr, l4: L4) -> Skb {
+        Skb {
+            eth_src: Mac([0; 6]),
+            eth_dst: Mac([0; 6]),
+            pkt_type: PktType::Host,
+            src,
+            dst,
+            ttl: 64,
+            df: true,
+            len: HEADER_LEN,
+            l4,
+            mark: 0,
+            dev: 0,
+            physin: None,
+            physout: None,
+            sabotage: false,
+            ct: None,
+            untracked: false,
+            route: None,
+            sport_any: false,
+            packet: 0,
+            main: true,
+            reply: false,
+            copy: false,
+        }
+    }
+
+    pub fn proto(&self) -> u8 {
+        match &self.l4 {
+            L4::Tcp { .. } => 6,
+            L4::Udp { .. } | L4::Vxlan { .. } => 17,
+            L4::Icmp { .. } => 1,
+            L4::Other(p) => *p,
+        }
+    }
+
+    pub fn ports(&self) -> Option<(u16, u16)> {
+        match &self.l4 {
+            L4::Tcp { sport, dport, .. } | L4::Udp { sport, dport } | L4::Vxlan { sport, dport, .. } => {
+                Some((*sport, *dport))
+            }
+            L4::Icmp { .. } | L4::Other(_) => None,
+        }
+    }
+
+    pub fn set_ports(&mut self, s: Option<u16>, d: Option<u16>) {
+        if let L4::Tcp { sport, dport, .. } | L4::Udp { sport, dport } | L4::Vxlan { sport, dport, .. } = &mut self.l4 {
+            *sport = s.unwrap_or(*sport);
+            *dport = d.unwrap_or(*dport);
+        }
+    }
+
+    /// `nf_ct_get_tuple()`: for echo the id stands for both ports.
+    pub fn tuple(&self) -> Tuple {
+        let (sport, dport) = match &self.l4 {
+            L4::Icmp { id, .. } => (*id, *id),
+            _ => self.ports().unwrap_or((0, 0)),
+        };
+        Tuple {
+            proto: self.proto(),
+            src: self.src,
+            dst: self.dst,
+            sport,
+            dport,
+        }
+    }
+
+    pub fn icmp_error(&self) -> Option<&Tuple> {
+        match &self.l4 {
+            L4::Icmp { inner, .. } => inner.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// Whether the client may see what becomes of it: not so for a reset that it sends itself.
+    pub fn matters(&self) -> bool {
+        self.main || self.reply
+    }
+
+    /// `skb_scrub_packet()` between namespaces (`net/core/skbuff.c`).
+    pub fn scrub(&mut self, same_netns: bool) {
+        self.pkt_type = PktType::Host;
+        self.route = None;
+        self.ct = None;
+        self.untracked = false;
+        self.physin = None;
+        self.physout = None;
+        self.sabotage = false;
+        if !same_netns {
+            self.mark = 0;
+        }
+    }
+
+    /// One word for the packet.
+    pub fn what(&self) -> &'static str {
+        match &self.l4 {
+            L4::Tcp { flags, .. } => match flags & 0x17 {
+                0x02 => "SYN",
+                0x12 => "SYN-ACK",
+                f if f & 0x04 != 0 => "RST",
+                _ => "ACK",
+            },
+            L4::Udp { .. } => "UDP",
+            L4::Vxlan { .. } => "VXLAN",
+            L4::Icmp { kind: 0, .. } => "ICMP echo reply",
+            L4::Icmp { kind: 8, .. } => "ICMP echo",
+            L4::Icmp { kind: 3, code, .. } => match code {
+                0 => "ICMP net unreachable",
+                1 => "ICMP host unreachable",
+                2 => "ICMP protocol unreachable",
+                3 => "ICMP port unreachable",
+                4 => "ICMP fragmentation needed",
+                9 => "ICMP net prohibited",
+                10 => "ICMP host prohibited",
+                13 => "ICMP administratively prohibited",
+                _ => "ICMP destination unreachable",
+            },
+            L4::Icmp { kind: 11, .. } => "ICMP time exceeded",
+            L4::Icmp { .. } => "ICMP",
+            L4::Other(_) => "IP",
+        }
+    }
+}

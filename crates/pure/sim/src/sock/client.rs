@@ -1,0 +1,152 @@
+//! The client: `connect()`, and what it is told.
+//!
+//! Kernel: `tcp_v4_connect()`, `tcp_v4_err()` (`tcp_ipv4.c`), `__udp4_lib_err()` (`udp.c`), `icmp_err_convert` (`icmp.c`).
+
+use crate::engine::{Engine, Item};
+use crate::flow::Flow;
+use crate::reason::Stage;
+use crate::route::{OutputKey, RouteError, ip_route_output};
+use crate::skb::{Errno, L4, Skb, Tuple};
+use crate::trace::{ClientSees, Detail, Disposition, End};
+use netwhy_model::{GapId, Netns};
+use netwhy_wire::{icmp, tcp};
+use std::net::Ipv4Addr;
+
+/// Port that stands for any of the kernel's choice.
+pub(crate) const EPHEMERAL_PORT: u16 = 43210;
+
+/// Sends the first packet, or notes the error that the client's own kernel gives.
+pub(crate) fn connect(eng: &mut Engine<'_>, flow: &Flow) {
+    let ns = eng.ns(flow.from);
+    let sport = if flow.sport == 0 { EPHEMERAL_PORT } else { flow.sport };
+    let l4 = match flow.proto {
+        6 => L4::Tcp {
+            sport,
+            dport: flow.dport,
+            flags: tcp::SYN,
+        },
+        17 => L4::Udp {
+            sport,
+            dport: flow.dport,
+        },
+        _ => L4::Icmp {
+            kind: icmp::ECHO,
+            code: 0,
+            id: sport,
+            inner: None,
+        },
+    };
+    let mut skb = Skb::new(flow.src.unwrap_or(Ipv4Addr::UNSPECIFIED), flow.dst, l4);
+    skb.sport_any = flow.sport == 0;
+    let key = OutputKey {
+        src: flow.src,
+        dst: flow.dst,
+        mark: 0,
+        proto: flow.proto,
+        ports: skb.ports(),
+    };
+    match ip_route_output(eng, ns, &key, None) {
+        Ok((dst, src)) => {
+            skb.src = src;
+            skb.route = Some(dst);
+            eng.client.local = (src, sport);
+            eng.begin(ns, &mut skb);
+            // For the record: the route was looked up before the packet existed.
+            let _ = ip_route_output(eng, ns, &OutputKey { src: Some(src), ..key }, Some(&skb));
+            eng.push(Item::LocalOut { netns: ns.id, skb });
+        }
+        Err(RouteError::Errno(errno)) => {
+            let sees = errno_seen(errno);
+            eng.begin(ns, &mut skb);
+            local_error(eng, ns, &skb, sees, Stage::IpRouteOutputKeyHash);
+        }
+        Err(RouteError::Unknown(gap)) => {
+            eng.begin(ns, &mut skb);
+            eng.unknown(ns, &skb, Stage::IpRouteOutputKeyHash, gap);
+        }
+    }
+}
+
+fn errno_seen(errno: Errno) -> ClientSees {
+    match errno {
+        Errno::Inval => ClientSees::InvalidArgument,
+        Errno::HostUnreach => ClientSees::NoRoute,
+        Errno::NetUnreach => ClientSees::NetUnreachable,
+        Errno::Acces => ClientSees::Prohibited,
+    }
+}
+
+fn local_error(eng: &mut Engine<'_>, ns: &Netns, skb: &Skb, sees: ClientSees, stage: Stage) {
+    eng.note(ns, skb, Detail::LocalError { client: sees });
+    eng.end = Some(End {
+        disposition: Disposition::Rejected,
+        netns: ns.id,
+        stage,
+        reason: None,
+        rule: None,
+        reply: false,
+        gap: None,
+        left_to: None,
+    });
+    eng.client_told(sees);
+}
+
+impl Engine<'_> {
+    /// The first word that reaches the client counts.
+    pub(crate) fn client_told(&mut self, sees: ClientSees) {
+        if self.client.result.is_none() && !self.client.answered {
+            self.client.result = Some((sees, self.now_ms));
+        }
+    }
+
+    /// A rule of the client's own host dropped its packet: `sendto()` of UDP fails, TCP keeps trying.
+    pub(crate) fn client_denied(&mut self) {
+        if self.client.proto != 6 {
+            self.client_told(ClientSees::NotPermitted);
+        }
+    }
+
+    /// Whether a packet is for the client's socket.
+    pub(crate) fn is_client(&self, ns: &Netns, tuple: &Tuple) -> bool {
+        let c = &self.client;
+        ns.id == c.netns
+            && tuple.proto == c.proto
+            && (tuple.dst, tuple.dport) == c.local
+            && (tuple.src, tuple.sport) == c.remote
+    }
+
+    /// An ICMP error about a packet of the client.
+    pub(crate) fn client_icmp(&mut self, kind: u8, code: u8) {
+        let tcp = self.client.proto == 6;
+        if let Some((sees, fatal)) = icmp_error(kind, code)
+            && (tcp || fatal)
+        {
+            self.client_told(sees);
+        }
+    }
+
+    /// The packet that ends unknown for lack of a fact about a socket.
+    pub(crate) fn unknown_socket(&mut self, ns: &Netns, skb: &Skb, stage: Stage, gap: GapId) {
+        self.unknown(ns, skb, stage, gap);
+    }
+}
+
+/// `icmp_err_convert[]`: what the error means, and whether it is fatal for a connected UDP socket.
+fn icmp_error(kind: u8, code: u8) -> Option<(ClientSees, bool)> {
+    if kind == icmp::TIME_EXCEEDED {
+        return Some((ClientSees::NoRoute, false));
+    }
+    if kind != icmp::DEST_UNREACH {
+        return None;
+    }
+    Some(match code {
+        0 => (ClientSees::NetUnreachable, false),
+        1 => (ClientSees::NoRoute, false),
+        2 | 3 => (ClientSees::Refused, true),
+        4 => return None,
+        6 | 9 => (ClientSees::NetUnreachable, true),
+        11 => (ClientSees::NetUnreachable, false),
+        12 => (ClientSees::NoRoute, false),
+        _ => (ClientSees::NoRoute, true),
+    })
+}

@@ -1,0 +1,26 @@
+//! Which socket takes a packet?
+//!
+//! Kernel: `inet_lookup_listener()`, `compute_score()` (`inet_hashtables.c`, `udp.c`).
+
+use crate::skb::Skb;
+use netwhy_model::socket::Socket;
+use netwhy_model::{GapId, Netns};
+
+/// The best listener or bound socket; the gap if the sockets were not read.
+pub(super) fn lookup<'a>(ns: &'a Netns, skb: &Skb) -> Result<Option<&'a Socket>, GapId> {
+    let sockets = ns.sockets.as_ref().map_err(|g| *g)?;
+    let Some((sport, dport)) = skb.ports() else {
+        return Ok(None);
+    };
+    let link = ns.links.as_ref().ok().and_then(|l| l.get(skb.dev)).map(|l| &*l.name);
+    let fits = |s: &&Socket| {
+        s.protocol == skb.proto()
+            && s.port == dport
+            && s.addr.is_none_or(|a| a == skb.dst)
+            && s.device.as_ref().is_none_or(|d| link == Some(d))
+            && s.peer.is_none_or(|p| p == (skb.src, sport))
+    };
+    let score =
+        |s: &&Socket| u8::from(s.peer.is_some()) * 4 + u8::from(s.addr.is_some()) * 2 + u8::from(s.device.is_some());
+    Ok(sockets.list.iter().filter(fits).max_by_key(score))
+}

@@ -1,0 +1,62 @@
+//! UDP at both ends: one request, one answer.
+//!
+//! Kernel: `__udp4_lib_rcv()` (`net/ipv4/udp.c`, 6.18). A server on a wildcard address answers from the address that routing
+//! chooses, which need not be the one that was asked.
+
+use super::lookup::lookup;
+use crate::engine::{Engine, Item};
+use crate::ip::icmp_send;
+use crate::reason::{DropReason, Stage};
+use crate::skb::{L4, Skb};
+use crate::trace::{ClientSees, Detail};
+use netwhy_model::Netns;
+use netwhy_wire::icmp;
+use std::net::Ipv4Addr;
+
+pub(crate) fn udp_rcv<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: &Skb) {
+    let L4::Udp { sport, dport } = skb.l4 else { return };
+    if eng.is_client(ns, &skb.tuple()) {
+        if !eng.client.answered {
+            eng.note(ns, skb, Detail::Socket { port: dport });
+            eng.client_told(ClientSees::Ok);
+            eng.client.answered = true;
+        }
+        return;
+    }
+    match lookup(ns, skb) {
+        Err(gap) => eng.unknown_socket(ns, skb, Stage::UdpRcv, gap),
+        Ok(None) => {
+            eng.drop(ns, skb, Stage::UdpRcv, DropReason::NoSocket);
+            eng.note(
+                ns,
+                skb,
+                Detail::Reject {
+                    icmp: Some((icmp::DEST_UNREACH, icmp::PORT_UNREACH)),
+                },
+            );
+            icmp_send(eng, ns, skb, icmp::DEST_UNREACH, icmp::PORT_UNREACH);
+        }
+        Ok(Some(socket)) => {
+            eng.note(ns, skb, Detail::Socket { port: dport });
+            if skb.reply {
+                return;
+            }
+            eng.delivered.get_or_insert((ns.id, dport, skb.src));
+            let src = socket.addr.unwrap_or(Ipv4Addr::UNSPECIFIED);
+            let mut back = Skb::new(
+                src,
+                skb.src,
+                L4::Udp {
+                    sport: dport,
+                    dport: sport,
+                },
+            );
+            back.reply = true;
+            eng.begin(ns, &mut back);
+            eng.push(Item::LocalOut {
+                netns: ns.id,
+                skb: back,
+            });
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! What a conversation adds to a namespace: connections, sockets, learned entries.
+
+use crate::skb::Tuple;
+use crate::trace::ClientSees;
+use netwhy_model::NetnsId;
+use netwhy_wire::Mac;
+use std::net::Ipv4Addr;
+
+/// A conntrack entry (`struct nf_conn`).
+#[derive(Clone, Debug)]
+pub(crate) struct Conn {
+    pub netns: NetnsId,
+    pub orig: Tuple,
+    pub reply: Tuple,
+    pub confirmed: bool,
+    pub seen_reply: bool,
+    /// `IPS_SRC_NAT_DONE`, `IPS_DST_NAT_DONE`.
+    pub src_done: bool,
+    pub dst_done: bool,
+    /// `IPS_SRC_NAT`, `IPS_DST_NAT`.
+    pub snat: bool,
+    pub dnat: bool,
+    pub mark: u32,
+    /// SNAT chose a port.
+    pub snat_port_any: bool,
+    /// Random choices made before and after its creation decide its translation.
+    pub drew: bool,
+}
+
+/// The client's socket.
+#[derive(Clone, Debug)]
+pub(crate) struct Client {
+    pub netns: NetnsId,
+    pub proto: u8,
+    pub local: (Ipv4Addr, u16),
+    pub remote: (Ipv4Addr, u16),
+    pub result: Option<(ClientSees, u64)>,
+    /// The SYN-ACK or answer was accepted.
+    pub answered: bool,
+}
+
+/// A server's socket of this conversation.
+#[derive(Clone, Debug)]
+pub(crate) struct Server {
+    pub netns: NetnsId,
+    pub local: (Ipv4Addr, u16),
+    pub peer: (Ipv4Addr, u16),
+    pub proto: u8,
+}
+
+/// A learned forwarding entry.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Learned {
+    pub netns: NetnsId,
+    pub bridge: u32,
+    pub mac: Mac,
+    pub port: u32,
+}
