@@ -14,6 +14,8 @@ pub struct Sysctls {
     pub absent: Option<GapId>,
     /// Keys that exist and that the collector was not allowed to read.
     pub denied: Vec<Box<str>>,
+    /// The text lists all of `net.*`, as `sysctl -a` does: a key that is not in it does not exist in this kernel.
+    pub lists_net: bool,
 }
 
 impl Sysctls {
@@ -34,12 +36,6 @@ impl Sysctls {
     pub fn conf_key(link: &str, key: &str) -> String {
         format!("net.ipv4.conf.{}.{key}", link.replace('.', "/"))
     }
-
-    /// The text lists all of `net.*`, as `sysctl -a` does: a key that is not in it does not exist in this kernel.
-    #[must_use]
-    pub fn lists_net(&self) -> bool {
-        self.get("net.ipv4.ip_forward").is_some() && self.get("net.core.somaxconn").is_some()
-    }
 }
 
 impl Netns {
@@ -57,7 +53,7 @@ impl Netns {
                 (number, _) => Ok(number.is_ok_and(|n| n != 0)),
             };
         }
-        let known = key.starts_with("net.") && sysctl.lists_net() && !sysctl.denied.iter().any(|d| &**d == key);
+        let known = key.starts_with("net.") && sysctl.lists_net && !sysctl.denied.iter().any(|d| &**d == key);
         match sysctl.absent {
             Some(gap) if !known => Err(gap),
             _ => Ok(false),

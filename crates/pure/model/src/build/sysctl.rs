@@ -16,9 +16,18 @@ pub(super) fn build(ctx: &mut Ctx<'_>, dir: &str) -> Fact<Sysctls> {
     for key in &parsed.denied {
         ctx.gaps.add(format!("{path}: {key}"), "permission denied");
     }
+    let cut = !text.is_empty() && !text.ends_with('\n');
+    if cut {
+        ctx.gaps.add(path.as_str(), "the text is cut: its last line has no end");
+    }
     let absent = ctx.gaps.add(path.as_str(), "not listed in it");
-    Ok(values(&parsed, Some(absent)))
+    let mut sysctls = values(&parsed, Some(absent));
+    sysctls.lists_net = !cut && LISTED.iter().all(|key| sysctls.get(key).is_some());
+    Ok(sysctls)
 }
+
+/// Keys that a listing of all of `net.*` has on any kernel; a few lines that somebody picked have hardly all of them.
+const LISTED: [&str; 3] = ["net.core.somaxconn", "net.ipv4.ip_forward", "net.ipv4.tcp_syn_retries"];
 
 fn values(parsed: &format::Sysctl, absent: Option<GapId>) -> Sysctls {
     let entry = |e: &format::Entry| (e.key.as_str().into(), e.value.trim().into());
@@ -27,6 +36,7 @@ fn values(parsed: &format::Sysctl, absent: Option<GapId>) -> Sysctls {
         values: parsed.entries.iter().map(entry).collect(),
         absent,
         denied,
+        lists_net: false,
     }
 }
 

@@ -16,7 +16,7 @@ const ADDR: &str = r#"[{"ifindex":2,"ifname":"eth0","addr_info":[{"family":"inet
 const ROUTE: &str = r#"[{"type":"unicast","dst":"default","gateway":"192.168.0.254","dev":"eth0","flags":[]},
   {"type":"unicast","dst":"10.1.0.0/24","dev":"vx.1","protocol":"kernel","scope":"link","prefsrc":"10.1.0.1","flags":[]},
   {"type":"local","dst":"10.1.0.1","dev":"vx.1","table":"local","protocol":"kernel","scope":"host","prefsrc":"10.1.0.1","flags":[]}]"#;
-const SYSCTL: &str = "net.core.somaxconn = 4096\nnet.ipv4.ip_forward = 1\nnet.ipv4.conf.all.forwarding = 1\n\
+const SYSCTL: &str = "net.core.somaxconn = 4096\nnet.ipv4.tcp_syn_retries = 6\nnet.ipv4.ip_forward = 1\nnet.ipv4.conf.all.forwarding = 1\n\
   net.ipv4.conf.all.accept_redirects = 0\nnet.ipv4.conf.default.forwarding = 1\nnet.ipv4.conf.eth0.forwarding = 1\n\
   net.ipv4.conf.vx/1.forwarding = 0\nnet.ipv4.conf.all.rp_filter = 0\nnet.ipv4.conf.eth0.rp_filter = 1\n";
 const SAVE: &str = "*nat\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -d 10.9.0.1/32 -p tcp -m tcp --dport 80 -j DNAT --to-destination 10.1.0.9:8080\n\
