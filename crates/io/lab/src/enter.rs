@@ -41,6 +41,7 @@ impl Labs {
 
     fn run_inside(&self, name: &str, netns: Option<&str>, mut command: Command) -> Result<ExitStatus, LabError> {
         let (_, handle) = self.usable_holder(name)?;
+        let program = command.get_program().to_string_lossy().into_owned();
         let netns = netns.map(|netns| self.view(name)?.netns(netns)).transpose()?;
         if let Ok(folder) = std::env::current_dir() {
             // Inside, the working folder is found again by its name; below /run it is not, and `/` takes its place.
@@ -64,7 +65,7 @@ impl Labs {
         };
         let ended =
             std::thread::scope(|scope| scope.spawn(run).join().unwrap_or_else(|p| std::panic::resume_unwind(p)));
-        ended.map_err(|e| LabError::step(format!("running a program in lab {name}"), e))
+        ended.map_err(|e| LabError::step(format!("running {program} in lab {name}"), e))
     }
 }
 

@@ -33,17 +33,22 @@ impl Labs {
     pub fn status(&self) -> Result<Vec<LabStatus>, LabError> {
         let mut all = Vec::new();
         for name in self.names()? {
-            let Some(phase) = self.phase(&name)? else {
+            let Some(mut phase) = self.phase(&name)? else {
                 continue;
             };
+            let report = if phase == Phase::Usable {
+                self.report(&name).ok()
+            } else {
+                None
+            };
+            if phase == Phase::Usable && report.is_none() {
+                // It may have died while we looked.
+                phase = self.phase(&name)?.unwrap_or(Phase::Dead);
+            }
             if phase == Phase::Dead {
                 self.sweep(&name)?;
             }
             let pid = self.holder(&name)?.map(|(pid, _)| pid);
-            let report = match phase {
-                Phase::Usable => self.report(&name).ok(),
-                Phase::Starting | Phase::Dead => None,
-            };
             all.push(LabStatus {
                 name,
                 phase,

@@ -5,7 +5,7 @@ use crate::holder::{HOLDER_COMMAND, READY};
 use crate::labs::end;
 use crate::state::write_json;
 use crate::validate::validate;
-use crate::{LabError, Labs, State, labs::check_name, spec::Spec};
+use crate::{LabError, Labs, Phase, State, labs::check_name, spec::Spec};
 use netwhy_sys::lock::{self, TryLock};
 use netwhy_sys::process::{NewNamespaces, pidfd_open, reap, spawn_in_new};
 use std::fs::{self, File};
@@ -46,6 +46,9 @@ pub struct Up {
     pub took: Duration,
 }
 
+/// Removing the files of a dead lab takes no longer.
+const SWEEP_LIMIT: Duration = Duration::from_millis(500);
+
 impl Labs {
     /// Builds a lab. When this process is killed meanwhile, the holder notices and takes everything away.
     pub fn up(&self, spec: &Spec, options: &UpOptions) -> Result<Up, LabError> {
@@ -54,7 +57,10 @@ impl Labs {
         check_name(name)?;
         validate(spec)?;
         let folder = self.folder(name);
-        fs::create_dir_all(&folder).map_err(at(&folder))?;
+        fs::create_dir_all(&folder).map_err(|e| match e.kind() {
+            io::ErrorKind::PermissionDenied => LabError::NeedsRoot(e),
+            _ => at(&folder)(e),
+        })?;
         let lock = self.lock_or_exists(name)?;
         let result = self.start(spec, options, lock, started + options.limit);
         if result.is_err() {
@@ -70,10 +76,15 @@ impl Labs {
     /// The lock of a lab that does not live. Leftovers of a dead one are removed.
     fn lock_or_exists(&self, name: &str) -> Result<lock::FileLock, LabError> {
         let file = self.lock_file(name);
+        let deadline = Instant::now() + SWEEP_LIMIT;
         let lock = loop {
             match lock::try_lock(&file) {
                 Ok(TryLock::Got(lock)) => break lock,
-                Ok(TryLock::Held) => return Err(LabError::Exists(name.to_owned())),
+                Ok(TryLock::Held) if self.phase(name)? == Some(Phase::Usable) || Instant::now() > deadline => {
+                    return Err(LabError::Exists(name.to_owned()));
+                }
+                // Another command may be just removing what is left of a dead one.
+                Ok(TryLock::Held) => std::thread::sleep(Duration::from_millis(5)),
                 // Another command has swept the folder away.
                 Err(e) if e.kind() == io::ErrorKind::NotFound => {
                     fs::create_dir_all(self.folder(name)).map_err(at(&self.folder(name)))?;

@@ -387,6 +387,20 @@ mod tests {
     }
 
     #[test]
+    fn in_another_namespace() {
+        let Ok(ns) = Netns::create() else {
+            eprintln!("not run: needs CAP_SYS_ADMIN");
+            return;
+        };
+        let inode = |ns| {
+            run_in(ns, &["readlink", "/proc/self/ns/net"], None, &Limits::default())
+                .unwrap()
+                .text()
+        };
+        assert_ne!(inode(Some(&ns)), inode(None));
+    }
+
+    #[test]
     fn missing_program() {
         let error = run(&["netwhy-no-such-program"], None, &Limits::default()).unwrap_err();
         assert!(matches!(error, ExecError::NotFound { .. }), "{error}");

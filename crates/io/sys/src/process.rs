@@ -184,6 +184,10 @@ fn child(program: &CString, argv: &[*const libc::c_char], env: &[*const libc::c_
     unsafe {
         libc::setsid();
         libc::chdir(c"/".as_ptr());
+        // What the parent ignores, say SIGCHLD, the child must not inherit.
+        for signal in 1..32 {
+            libc::signal(signal, libc::SIG_DFL);
+        }
         let mut mask: libc::sigset_t = std::mem::zeroed();
         libc::sigemptyset(&raw mut mask);
         libc::sigprocmask(libc::SIG_SETMASK, &raw const mask, std::ptr::null_mut());

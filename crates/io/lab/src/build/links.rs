@@ -6,8 +6,9 @@ use crate::names::{SWITCH, cidr, host_veth, mac, mac_text, nth, pod_netns, vxlan
 use crate::objects::vtep_mac;
 use crate::spec::{Node, Pod, Spec};
 use crate::state::run_ok;
-use netwhy_sys::Netns;
+use netwhy_sys::{Netns, link};
 use std::fmt::Write;
+use std::time::{Duration, Instant};
 
 /// Scripts for one namespace.
 #[derive(Debug, Default)]
@@ -75,10 +76,13 @@ pub(crate) fn plan(spec: &Spec) -> Vec<Vec<Batch>> {
 fn underlay_eth0(batch: &mut Batch, spec: &Spec, ip: std::net::Ipv4Addr, port: usize) {
     let (mine, theirs) = (mac_text(mac(&["eth0", &batch.ns])), mac_text(mac(&["port", &batch.ns])));
     let mtu = spec.underlay_mtu;
+    // The numbers of the two ends must differ: where they are equal, the kernel (`net/core/link_watch.c:
+    // linkwatch_urgent_event`) takes the link for no pair, and lets a second pass until it carries packets.
+    let index = 100 + port;
     line!(batch.ip, "link set lo up");
     line!(
         batch.ip,
-        "link add eth0 address {mine} mtu {mtu} type veth peer name port-{port} address {theirs} mtu {mtu} netns {SWITCH}"
+        "link add eth0 index 2 address {mine} mtu {mtu} type veth peer name port-{port} index {index} address {theirs} mtu {mtu} netns {SWITCH}"
     );
     line!(batch.ip, "address add {ip}/{} dev eth0", spec.underlay.prefix);
     line!(batch.ip, "link set eth0 up");
@@ -92,7 +96,7 @@ fn node_links(spec: &Spec, node: &Node, index: usize) -> Batch {
     let vtep = mac_text(vtep_mac(spec, node));
     line!(
         batch.ip,
-        "link add {device} address {vtep} mtu {mtu} type vxlan id {} local {} dev eth0 dstport {} nolearning",
+        "link add {device} index 3 address {vtep} mtu {mtu} type vxlan id {} local {} dev eth0 dstport {} nolearning",
         spec.vni,
         node.ip,
         spec.vxlan_port
@@ -102,7 +106,7 @@ fn node_links(spec: &Spec, node: &Node, index: usize) -> Batch {
     let bridge = mac_text(mac(&["cni0", &node.name]));
     line!(
         batch.ip,
-        "link add cni0 address {bridge} mtu {mtu} type bridge mcast_snooping 0"
+        "link add cni0 index 4 address {bridge} mtu {mtu} type bridge mcast_snooping 0"
     );
     line!(
         batch.ip,
@@ -164,10 +168,17 @@ fn pod_links(spec: &Spec, pod: &Pod) -> Batch {
     let Some(net) = spec.nodes.iter().find(|n| n.name == *node).map(|n| n.pod_cidr) else {
         return batch;
     };
+    // After lo, eth0, flannel.N and cni0; given, because pods are made in parallel.
+    let earlier = spec
+        .pods
+        .iter()
+        .take_while(|p| *p != pod)
+        .filter(|p| p.node == *node && !p.host_network);
+    let index = 5 + earlier.count();
     line!(batch.ip, "link set lo up");
     line!(
         batch.ip,
-        "link add eth0 address {mine} mtu {mtu} type veth peer name {veth} address {theirs} mtu {mtu} netns {node}"
+        "link add eth0 index 2 address {mine} mtu {mtu} type veth peer name {veth} index {index} address {theirs} mtu {mtu} netns {node}"
     );
     line!(batch.ip, "address add {}/{} brd + dev eth0", pod.ip, net.prefix);
     line!(batch.ip, "link set eth0 up");
@@ -211,18 +222,36 @@ fn switch_ports(spec: &Spec) -> Batch {
     batch
 }
 
-/// Switches GSO, TSO and GRO off on all interfaces of a namespace: what is captured is what a wire would carry, and
-/// packets that are too large are seen as such.
-pub(crate) fn offloads_off(name: &str, ns: &Netns) -> Result<(), LabError> {
-    let all = || -> std::io::Result<()> {
-        let table = std::fs::read_to_string("/proc/thread-self/net/dev")?;
-        let names = table.lines().skip(2).filter_map(|line| line.split(':').next());
-        names.map(str::trim).try_for_each(netwhy_sys::link::offloads_off)
+/// Switches GSO, TSO and GRO off on all interfaces of a namespace (what is captured is what a wire would carry, and
+/// packets that are too large are seen as such), and waits until all of them carry packets: the kernel notices only
+/// after a while that the other end of a veth has come up, and a bridge drops what comes until then. A bridge without
+/// pods never does.
+pub(crate) fn finish(name: &str, ns: &Netns, spec: &Spec) -> Result<(), LabError> {
+    let idle_bridge = spec.pods.iter().all(|pod| pod.host_network || pod.node != name);
+    let expected = |name: &str| name != "cni0" || !idle_bridge;
+    let missing = |name: &str| expected(name) && !link::is_running(name).unwrap_or(false);
+    let names = || -> std::io::Result<Vec<String>> {
+        let names = link::names()?;
+        names.iter().try_for_each(|name| link::offloads_off(name))?;
+        let deadline = Instant::now() + CARRIER_LIMIT;
+        loop {
+            let down: Vec<_> = names.iter().filter(|name| missing(name)).cloned().collect();
+            if down.is_empty() || Instant::now() > deadline {
+                return Ok(down);
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
     };
-    ns.run(all)
-        .and_then(|done| done)
-        .map_err(|e| LabError::step(format!("offloads of {name}"), e))
+    let failed = |why: String| LabError::step(format!("links of {name}"), why);
+    let down = ns.run(names).and_then(|down| down).map_err(|e| failed(e.to_string()))?;
+    if down.is_empty() {
+        Ok(())
+    } else {
+        Err(failed(format!("no carrier on {}", down.join(", "))))
+    }
 }
+
+const CARRIER_LIMIT: Duration = Duration::from_secs(20);
 
 #[cfg(test)]
 mod tests {

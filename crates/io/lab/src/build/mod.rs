@@ -13,11 +13,15 @@ use netwhy_sys::Netns;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::time::Instant;
 
-/// Builds everything. The caller is in the lab's mount namespace, with an empty `/run`.
+/// Builds everything. The caller is in the lab's mount namespace, with an empty `/run`. The log gets a line per step.
 pub(crate) fn build(name: &str, spec: &Spec) -> Result<State, LabError> {
     let lab = Lab::at_run("/run".into());
     let state = State::new(name, spec);
+    let started = Instant::now();
+    let step = |name: &str| eprintln!("{:>6} ms {name}", started.elapsed().as_millis());
+    step("folders");
     for folder in [
         lab.netns_path(""),
         lab.own("nodes"),
@@ -26,26 +30,33 @@ pub(crate) fn build(name: &str, spec: &Spec) -> Result<State, LabError> {
     ] {
         fs::create_dir_all(&folder).map_err(at(&folder))?;
     }
+    step("namespaces");
     let spaces = create_namespaces(&lab, &state)?;
     let space = |name: &str| {
         spaces
             .get(name)
             .ok_or_else(|| LabError::step("namespaces", format!("{name} was not made")))
     };
+    step("servers");
     let servers = servers::spawn(&lab, spec)?;
+    step("settings and files");
     prepare(&lab, spec, &spaces)?;
-    let plan = links::plan(spec);
-    for phase in &plan {
+    step("links");
+    for phase in &links::plan(spec) {
         in_parallel(phase, |batch| batch.apply(space(&batch.ns)?))?;
     }
     let all: Vec<_> = spaces.iter().collect();
-    in_parallel(&all, |(name, ns)| links::offloads_off(name, ns))?;
+    in_parallel(&all, |(name, ns)| links::finish(name, ns, spec))?;
+    step("rules");
     let nodes: Vec<_> = spec.nodes.iter().map(|n| n.name.as_str()).collect();
     let lists = objects::lists(spec);
     in_parallel(&nodes, |node| restore_rules(space(node)?, spec, &lists, node))?;
+    step("API lists");
     let folder = lab.cluster_folder();
     lists.write(&folder).map_err(at(&folder))?;
+    step("waiting for the servers");
     servers.wait()?;
+    step("built");
     Ok(state)
 }
 
@@ -61,6 +72,7 @@ fn create_namespaces(lab: &Lab, state: &State) -> Result<BTreeMap<String, Netns>
 fn prepare(lab: &Lab, spec: &Spec, spaces: &BTreeMap<String, Netns>) -> Result<(), LabError> {
     let all: Vec<_> = spaces.iter().collect();
     in_parallel(&all, |(name, ns)| sysctls::in_netns(ns, name, sysctls::boot_defaults))?;
+    sysctls::in_netns(&spaces[&spec.nodes[0].name], "the first node", sysctls::load_modules)?;
     for node in &spec.nodes {
         files::write(&lab.node_root(&node.name), spec, node)?;
         let ns = &spaces[&node.name];

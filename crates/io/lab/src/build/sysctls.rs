@@ -1,7 +1,7 @@
 //! The settings of a freshly booted kernel, and those that a node's files and agents make.
 
 use crate::LabError;
-use netwhy_sys::{Netns, sysctl};
+use netwhy_sys::{Limits, Netns, run_in, sysctl};
 use std::io;
 
 /// Settings that kubeadm's documentation puts into `/etc/sysctl.d/k8s.conf`.
@@ -83,6 +83,24 @@ pub(crate) fn write_if_allowed(key: &str, value: &str) -> Result<(), LabError> {
         }
         _ => Ok(()),
     }
+}
+
+/// The modules that a node's `modules-load.d` names, and conntrack: the settings exist only with them. Nothing loads
+/// br_netfilter by itself. Where they are built in, or loaded, nothing is done.
+pub(crate) fn load_modules() -> Result<(), LabError> {
+    for (key, module) in [(K8S_CONF[0].0, "br_netfilter"), (KUBE_PROXY[1].0, "nf_conntrack")] {
+        if !sysctl::path_of(key).exists() {
+            let loaded = run_in(None, &["modprobe", module], None, &Limits::default());
+            let output = loaded.map_err(|e| LabError::step(format!("loading {module}"), e))?;
+            if !sysctl::path_of(key).exists() {
+                return Err(LabError::step(
+                    format!("loading {module}"),
+                    format!("no {key}: {}", output.complaint()),
+                ));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// What the files of a node and then its kube-proxy set, in the calling thread's namespace.
