@@ -163,7 +163,8 @@ fn limits_name_the_member() {
     };
     let big = [b'x'; 1001];
     let long = "b/".to_owned() + &"x".repeat(40);
-    let cases: [(&str, &str, Vec<(&str, &[u8])>); 5] = [
+    type Files<'a> = Vec<(&'a str, &'a [u8])>;
+    let cases: [(&str, &str, Files<'_>); 5] = [
         ("members", "b/3", vec![("b/1", b""), ("b/2", b""), ("b/3", b"")]),
         ("member_bytes", "b/big", vec![("b/big", &big)]),
         ("total_bytes", "b/2", vec![("b/1", &big[..900]), ("b/2", &big[..900])]),

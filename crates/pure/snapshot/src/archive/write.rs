@@ -17,7 +17,7 @@ pub(crate) fn to_archive(snapshot: &Snapshot) -> Result<Vec<u8>, BundleError> {
     let mut tar = tar::Builder::new(zstd);
     // bundle.json comes first, so that an archive that is cut can still be read.
     append(&mut tar, "bundle.json", snapshot.meta.print().as_bytes())?;
-    for (path, blob) in snapshot.members() {
+    for (path, blob) in snapshot.members().filter(|(path, _)| *path != "bundle.json") {
         append(&mut tar, path, blob.bytes())?;
     }
     let mut zstd = tar.into_inner().map_err(failed)?;

@@ -50,11 +50,11 @@ pub(crate) fn elements(text: &str, key: Option<&str>) -> Result<Elements, Proble
         at: 0,
     };
     if let Some(key) = key {
-        scan.enter(key).map_err(|what| place(text, 0, scan.at, what))?;
+        scan.enter(key).map_err(|what| place(text, scan.at, what))?;
     }
     scan.space();
     if scan.next() != Some(b'[') {
-        return Err(place(text, 0, scan.at, "not a list"));
+        return Err(place(text, scan.at, "not a list"));
     }
     let mut spans = Vec::new();
     let cut = loop {
@@ -75,15 +75,28 @@ pub(crate) fn elements(text: &str, key: Option<&str>) -> Result<Elements, Proble
 /// Reads every element that was found by itself.
 pub(crate) fn each<T: DeserializeOwned>(text: &str, found: &Elements) -> (Vec<T>, Vec<Problem>) {
     let mut list = Vec::with_capacity(found.spans.len());
+    let problems = visit(text, found, |element| {
+        list.push(serde_json::from_str(element)?);
+        Ok(())
+    });
+    (list, problems)
+}
+
+/// Gives the text of every element that was found to a reader; its errors become problems.
+pub(crate) fn visit(
+    text: &str,
+    found: &Elements,
+    mut read: impl FnMut(&str) -> serde_json::Result<()>,
+) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (index, span) in found.spans.iter().enumerate() {
-        match serde_json::from_str(text.get(span.clone()).unwrap_or_default()) {
-            Ok(element) => list.push(element),
+        match read(text.get(span.clone()).unwrap_or_default()) {
+            Ok(()) => {}
             Err(_) if problems.len() > Problem::KEPT => {}
             Err(error) => {
                 let inner = de::problem(&error);
                 let what = format!("element {index}: {}", inner.what);
-                let mut problem = place(text, 0, span.start, what);
+                let mut problem = place(text, span.start, what);
                 // serde counted from the element's beginning.
                 match inner.line {
                     Some(1) | None => problem.column = add(problem.column, inner.column),
@@ -94,9 +107,9 @@ pub(crate) fn each<T: DeserializeOwned>(text: &str, found: &Elements) -> (Vec<T>
         }
     }
     if let Some((at, what)) = found.cut {
-        place(text, 0, at, what).push_to(&mut problems);
+        place(text, at, what).push_to(&mut problems);
     }
-    (list, problems)
+    problems
 }
 
 /// Two positions that both count from 1.
@@ -105,8 +118,8 @@ fn add(a: Option<u32>, b: Option<u32>) -> Option<u32> {
 }
 
 /// A problem at an offset: line and column are counted here.
-fn place(text: &str, from: usize, at: usize, what: impl Into<String>) -> Problem {
-    let before = text.as_bytes().get(from..at.min(text.len())).unwrap_or_default();
+fn place(text: &str, at: usize, what: impl Into<String>) -> Problem {
+    let before = text.as_bytes().get(..at.min(text.len())).unwrap_or_default();
     let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
     let column = 1 + before.iter().rev().take_while(|byte| **byte != b'\n').count();
     Problem {

@@ -286,7 +286,7 @@ fn backend(comment: &str) -> Option<Backend> {
     let version = said.split(' ').nth(1)?.strip_prefix('v')?;
     let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
     let version = (parts.next()?, parts.next().unwrap_or(0), parts.next().unwrap_or(0));
-    let silent = version >= (1, 8, 0) && version < (1, 8, 8);
+    let silent = ((1, 8, 0)..(1, 8, 8)).contains(&version);
     (!silent).then_some(Backend::Legacy)
 }
 

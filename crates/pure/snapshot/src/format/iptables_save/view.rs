@@ -146,15 +146,17 @@ impl<'a> View<'a> {
     fn write_rule(&self, out: &mut String, rule: &Rule) {
         out.push_str("-A ");
         out.push_str(self.chain_name(rule));
+        let mut end = None;
         for token in self.tokens(rule) {
-            out.push(' ');
-            if token.quoted {
-                out.push('"');
-            }
+            let quote = if token.quoted { "\"" } else { "" };
+            let start = token.start.saturating_sub(u32::from(token.quoted));
+            // Some extensions print two spaces.
+            let gap = end.map_or(1, |end| start.saturating_sub(end)).max(1);
+            out.extend((0..gap).map(|_| ' '));
+            out.push_str(quote);
             out.push_str(self.str(*token));
-            if token.quoted {
-                out.push('"');
-            }
+            out.push_str(quote);
+            end = Some(token.end.saturating_add(u32::from(token.quoted)));
         }
     }
 }
