@@ -28,6 +28,28 @@ pub struct Report {
     pub injected: Vec<Injected>,
 }
 
+impl Report {
+    /// What is not as it should be, apart from faults that were injected: one sentence each.
+    pub fn complaints(&self) -> Vec<String> {
+        let spec = &self.state.spec;
+        let expected = spec
+            .nodes
+            .iter()
+            .filter(|node| spec.pods.iter().any(|pod| pod.node == node.name))
+            .count();
+        let mut all = Vec::new();
+        if self.servers < expected {
+            all.push(format!(
+                "{} of {expected} servers are alive; make the lab anew",
+                self.servers
+            ));
+        }
+        let half = self.injected.iter().filter(|entry| !entry.done);
+        all.extend(half.map(|entry| format!("injecting {} was interrupted; heal it", entry.fault)));
+        all
+    }
+}
+
 impl Labs {
     /// All labs of this machine. Files of dead ones are removed; they are listed once more, as dead.
     pub fn status(&self) -> Result<Vec<LabStatus>, LabError> {
@@ -85,4 +107,43 @@ fn parent_of(pid: u32) -> Option<u32> {
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
     let state = fields.next()?;
     fields.next()?.parse().ok().filter(|_| state != "Z")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::Spec;
+
+    #[test]
+    fn complaints() {
+        let state = State::new("test", &Spec::default_with(3));
+        let half = Injected {
+            fault: "x".into(),
+            args: Default::default(),
+            changes: Vec::new(),
+            done: false,
+        };
+        let mut report = Report {
+            state,
+            servers: 2,
+            injected: vec![half],
+        };
+        assert_eq!(report.complaints().len(), 2);
+        report = Report {
+            servers: 3,
+            injected: Vec::new(),
+            ..report
+        };
+        assert!(report.complaints().is_empty());
+    }
+
+    #[test]
+    fn parents() {
+        let me = std::process::id();
+        assert_eq!(parent_of(me), Some(std::os::unix::process::parent_id()));
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        assert!(children(me).contains(&child.id()));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
 }
