@@ -20,4 +20,5 @@ pub mod sysctl;
 
 pub use cluster::{Cluster, Netns, NetnsId, NetnsKind, Node, NodeId, Segment, SegmentId};
 pub use fact::{Fact, Gap, GapId, Gaps};
+pub use netwhy_wire::Mac;
 pub use patch::Patch;

@@ -10,7 +10,7 @@ use crate::sysctl::Sysctls;
 use netwhy_snapshot::format::ip_json;
 use netwhy_wire::Mac;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
 /// Kinds that reach the hosts of their subnet as a card does.
@@ -19,12 +19,12 @@ const CARDS: [&str; 7] = ["", "bond", "team", "vlan", "macvlan", "macvtap", "ipv
 pub(super) fn build(ctx: &mut Ctx<'_>, ns: NetnsId, dir: &str, sysctl: Fact<&Sysctls>) -> Fact<Links> {
     let raw = attributes(ctx, dir)?;
     ctx.ends.extend(raw.iter().filter_map(|l| end(ns, l)));
-    let addrs = addresses(ctx, dir);
+    let addrs = addresses(ctx, dir)?;
     let ports = ports(ctx, dir);
-    let index: BTreeMap<&str, u32> = raw.iter().map(|l| (l.ifname.as_str(), l.ifindex)).collect();
+    let names = Names::new(&raw);
     let mut links = Vec::with_capacity(raw.len());
     for link in &raw {
-        let mut link = one(ctx, dir, link, &index, &ports);
+        let mut link = one(ctx, dir, link, &names, &ports);
         if let Some(list) = addrs.get(&link.index) {
             link.addrs.clone_from(list);
         }
@@ -40,6 +40,23 @@ pub(super) fn build(ctx: &mut Ctx<'_>, ns: NetnsId, dir: &str, sysctl: Fact<&Sys
     }
     let all = conf.of("all");
     Ok(Links::new(links, all))
+}
+
+/// The names of a namespace's links.
+struct Names<'r> {
+    index: BTreeMap<&'r str, u32>,
+    /// Those that another link has as its master.
+    masters: BTreeSet<&'r str>,
+}
+
+impl<'r> Names<'r> {
+    fn new(raw: &'r [ip_json::Link]) -> Self {
+        let index = raw.iter().map(|l| (l.ifname.as_str(), l.ifindex)).collect();
+        Names {
+            index,
+            masters: raw.iter().filter_map(|l| l.master.as_deref()).collect(),
+        }
+    }
 }
 
 /// The other end of a veth.
@@ -59,31 +76,35 @@ fn end(ns: NetnsId, raw: &ip_json::Link) -> Option<End> {
     })
 }
 
-/// The links of `link.json`, or, without it, of `addr.json`, which has the same attributes.
+/// The links of `link.json`, and what it misses of `addr.json`, which has the same attributes.
 fn attributes(ctx: &mut Ctx<'_>, dir: &str) -> Fact<Vec<ip_json::Link>> {
-    let link = ctx.list::<ip_json::Link>(&format!("{dir}/link.json"));
-    let mut list = match link {
-        Ok(list) => list.items,
-        Err(gap) => match ctx.list::<ip_json::Link>(&format!("{dir}/addr.json")) {
-            Ok(list) => list.items,
-            Err(_) => return Err(gap),
-        },
+    let (mut list, missing) = match ctx.list::<ip_json::Link>(&format!("{dir}/link.json")) {
+        Ok(list) => (list.items, list.cut),
+        Err(gap) => (Vec::new(), Some(gap)),
     };
+    if let Some(gap) = missing {
+        let more = ctx
+            .list::<ip_json::Link>(&format!("{dir}/addr.json"))
+            .map_err(|_| gap)?;
+        let known: BTreeSet<u32> = list.iter().map(|l| l.ifindex).collect();
+        list.extend(more.items.into_iter().filter(|l| !known.contains(&l.ifindex)));
+    }
     list.retain(|l| l.ifindex != 0 && !l.ifname.is_empty());
     Ok(list)
 }
 
-/// IPv4 addresses by ifindex.
-fn addresses(ctx: &mut Ctx<'_>, dir: &str) -> BTreeMap<u32, Vec<Ifaddr>> {
+/// IPv4 addresses by ifindex. A link without its addresses would be a false fact, so all must be there.
+fn addresses(ctx: &mut Ctx<'_>, dir: &str) -> Fact<BTreeMap<u32, Vec<Ifaddr>>> {
+    let list = ctx.list::<ip_json::AddrLink>(&format!("{dir}/addr.json"))?;
+    if let Some(cut) = list.cut {
+        return Err(cut);
+    }
     let mut by_link: BTreeMap<u32, Vec<Ifaddr>> = BTreeMap::new();
-    let Ok(list) = ctx.list::<ip_json::AddrLink>(&format!("{dir}/addr.json")) else {
-        return by_link;
-    };
     for link in &list.items {
         let own = by_link.entry(link.ifindex).or_default();
         own.extend(link.addr_info.iter().filter(|a| a.family == "inet").filter_map(address));
     }
-    by_link
+    Ok(by_link)
 }
 
 fn address(info: &ip_json::AddrInfo) -> Option<Ifaddr> {
@@ -123,7 +144,7 @@ fn one(
     ctx: &mut Ctx<'_>,
     dir: &str,
     raw: &ip_json::Link,
-    index: &BTreeMap<&str, u32>,
+    names: &Names<'_>,
     ports: &BTreeMap<u32, ip_json::BridgeLink>,
 ) -> Link {
     let mac = raw.address.as_deref().and_then(|a| a.parse().ok()).unwrap_or(Mac::ZERO);
@@ -135,8 +156,8 @@ fn one(
         noarp: raw.has("NOARP"),
         mtu: raw.mtu,
         mac,
-        kind: kind(ctx, dir, raw, index),
-        master: raw.master.as_deref().and_then(|m| index.get(m).copied()),
+        kind: kind(ctx, dir, raw, names),
+        master: raw.master.as_deref().and_then(|m| names.index.get(m).copied()),
         port: port(raw, ports.get(&raw.ifindex)),
         addrs: Vec::new(),
         conf: IfConf::default(),
@@ -144,10 +165,14 @@ fn one(
     }
 }
 
-fn kind(ctx: &mut Ctx<'_>, dir: &str, raw: &ip_json::Link, index: &BTreeMap<&str, u32>) -> LinkKind {
+fn kind(ctx: &mut Ctx<'_>, dir: &str, raw: &ip_json::Link, names: &Names<'_>) -> LinkKind {
     let data = &raw.linkinfo.info_data;
     match raw.linkinfo.info_kind.as_str() {
         "" if raw.link_type == "loopback" || raw.has("LOOPBACK") => LinkKind::Loopback,
+        // A card lies over nothing and has no ports: the details (-d) were not printed.
+        "" if raw.link_index.is_some() || raw.link.is_some() || names.masters.contains(raw.ifname.as_str()) => {
+            LinkKind::Other(gap(ctx, dir, format!("the kind of link {} is not printed", raw.ifname)))
+        }
         "veth" => LinkKind::Veth {
             peer: None,
             segment: None,
@@ -156,7 +181,7 @@ fn kind(ctx: &mut Ctx<'_>, dir: &str, raw: &ip_json::Link, index: &BTreeMap<&str
             nf_call_iptables: truth(data, "nf_call_iptables"),
             vlan_filtering: truth(data, "vlan_filtering"),
         },
-        "vxlan" => LinkKind::Vxlan(vxlan(data, index)),
+        "vxlan" => LinkKind::Vxlan(vxlan(data, &names.index)),
         kind if CARDS.contains(&kind) && matches!(raw.link_type.as_str(), "ether" | "") => {
             LinkKind::Device { segment: None }
         }

@@ -15,6 +15,8 @@ mod segments;
 mod sets;
 mod sockets;
 mod sysctl;
+#[cfg(test)]
+mod tests;
 mod wires;
 mod with;
 
@@ -141,7 +143,7 @@ fn namespace(ctx: &mut Ctx<'_>, id: NetnsId, kind: NetnsKind, dir: String) -> Ne
     let fib = fib::build(ctx, &dir, names, read).map(Arc::new);
     let neigh = neigh::neighs(ctx, &dir, names).map(Arc::new);
     let fdb = neigh::fdb(ctx, &dir, names).map(Arc::new);
-    let netfilter = Arc::new(netfilter::build(ctx, &dir));
+    let netfilter = Arc::new(netfilter::build(ctx, &dir, names));
     let sockets = sockets::build(ctx, &dir).map(Arc::new);
     Netns {
         id,

@@ -3,6 +3,7 @@
 use super::iptables::{self, HOOKS, Parsed};
 use super::{Ctx, nft};
 use crate::fact::{Fact, GapId};
+use crate::link::Links;
 use crate::netfilter::{Backend, Hook, HookEntry, HookFn, Netfilter};
 use std::sync::Arc;
 
@@ -37,7 +38,7 @@ impl Hooks {
     }
 }
 
-pub(super) fn build(ctx: &mut Ctx<'_>, dir: &str) -> Netfilter {
+pub(super) fn build(ctx: &mut Ctx<'_>, dir: &str, links: Option<&Links>) -> Netfilter {
     let main = format!("{dir}/iptables-save");
     let legacy = format!("{dir}/iptables-legacy-save");
     let backend = ctx
@@ -60,10 +61,33 @@ pub(super) fn build(ctx: &mut Ctx<'_>, dir: &str) -> Netfilter {
     let native = nft::build(ctx, dir, printed, unprinted);
     // Native tables show what the missing text would have said, if without its arguments.
     let nft = nft.filter(|n| n.is_ok() || native.is_err());
-    assemble([(LEGACY, Some(legacy)), (NFT, nft)], native)
+    let ipvs = ipvs(ctx, dir, links);
+    assemble([(LEGACY, Some(legacy)), (NFT, nft)], native, ipvs)
 }
 
-fn assemble(saves: [(u8, Option<Fact<Arc<Parsed>>>); 2], native: Fact<nft::Native>) -> Netfilter {
+/// The device that holds the Service addresses where kube-proxy uses IPVS.
+const IPVS_DEVICE: &str = "kube-ipvs0";
+
+/// Where IPVS stands (`net/netfilter/ipvs/ip_vs_core.c: ip_vs_ops4`).
+const IPVS: [(Hook, i32); 6] = [
+    (Hook::LocalIn, 98),
+    (Hook::LocalIn, 99),
+    (Hook::LocalOut, -99),
+    (Hook::LocalOut, -98),
+    (Hook::Forward, 99),
+    (Hook::Forward, 100),
+];
+
+/// IPVS is not modelled: the gap, if it has services, or may have.
+fn ipvs(ctx: &mut Ctx<'_>, dir: &str, links: Option<&Links>) -> Option<GapId> {
+    let path = format!("{dir}/ipvs.save");
+    match ctx.snap.get(&path) {
+        Some(blob) => (!blob.bytes().is_empty()).then(|| ctx.gaps.add(path, "IPVS is not modelled")),
+        None => links?.named(IPVS_DEVICE).map(|_| ctx.missing(&path)),
+    }
+}
+
+fn assemble(saves: [(u8, Option<Fact<Arc<Parsed>>>); 2], native: Fact<nft::Native>, ipvs: Option<GapId>) -> Netfilter {
     let mut netfilter = Netfilter::default();
     let mut hooks = Hooks::default();
     let mut used = false;
@@ -94,6 +118,12 @@ fn assemble(saves: [(u8, Option<Fact<Arc<Parsed>>>); 2], native: Fact<nft::Nativ
             used |= native.conntrack;
             maybe = maybe.or(native.cut);
         }
+    }
+    if let Some(gap) = ipvs {
+        for (hook, priority) in IPVS {
+            hooks.add(hook, priority, NATIVE, HookFn::Unknown(gap));
+        }
+        maybe = maybe.or(Some(gap));
     }
     netfilter.hooks = hooks.sorted();
     netfilter.conntrack_otherwise = if used { Some(Ok(())) } else { maybe.map(Err) };
