@@ -21,7 +21,10 @@ pub fn possible() -> bool {
     match Netns::create() {
         Ok(_) => true,
         Err(e) => {
-            assert!(e.raw_os_error() == Some(1), "making a network namespace failed, but not for want of CAP_SYS_ADMIN: {e}");
+            assert!(
+                e.raw_os_error() == Some(1),
+                "making a network namespace failed, but not for want of CAP_SYS_ADMIN: {e}"
+            );
             eprintln!("not run: needs CAP_SYS_ADMIN ({e})");
             false
         }
@@ -38,11 +41,18 @@ impl Home {
     pub fn new(name: &str) -> Self {
         let root = std::env::temp_dir().join(format!("netwhy-test-{name}-{}", std::process::id()));
         fs::create_dir_all(&root).unwrap();
-        Self { labs: Labs::at(&root), root }
+        Self {
+            labs: Labs::at(&root),
+            root,
+        }
     }
 
     pub fn up(&self, spec: &Spec) -> Duration {
-        let options = UpOptions { name: "test".into(), program: Some(PROGRAM.into()), ..UpOptions::default() };
+        let options = UpOptions {
+            name: "test".into(),
+            program: Some(PROGRAM.into()),
+            ..UpOptions::default()
+        };
         self.labs.up(spec, &options).unwrap().took
     }
 
@@ -60,7 +70,12 @@ impl Home {
     pub fn run_ok(&self, words: &[&str]) -> String {
         let output = self.run(words);
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        assert!(output.status.success(), "{words:?}: {}{}", text(&output.stdout), text(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{words:?}: {}{}",
+            text(&output.stdout),
+            text(&output.stderr)
+        );
         text(&output.stdout)
     }
 
@@ -71,7 +86,9 @@ impl Home {
     /// Processes that were started for a lab of this home by its test program.
     pub fn processes(&self) -> Vec<u32> {
         let mark = format!("NETWHY_LAB_ROOT={}\0", self.root.display());
-        let numbers = fs::read_dir("/proc").unwrap().filter_map(|e| e.unwrap().file_name().to_str()?.parse::<u32>().ok());
+        let numbers = fs::read_dir("/proc")
+            .unwrap()
+            .filter_map(|e| e.unwrap().file_name().to_str()?.parse::<u32>().ok());
         let ours = |pid: &u32| {
             let environ = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
             environ.windows(mark.len()).any(|window| window == mark.as_bytes())
@@ -100,7 +117,11 @@ pub fn ask(lab: &Lab, from: &str, ip: Ipv4Addr, port: u16) -> String {
         BufReader::new(stream).read_line(&mut line)?;
         Ok(line.trim().to_owned())
     };
-    lab.netns(from).unwrap().run(talk).unwrap().unwrap_or_else(|e| e.kind().to_string())
+    lab.netns(from)
+        .unwrap()
+        .run(talk)
+        .unwrap()
+        .unwrap_or_else(|e| e.kind().to_string())
 }
 
 /// Everything in a lab that a fault may change, by place.
@@ -112,7 +133,10 @@ pub fn dump(lab: &Lab) -> BTreeMap<String, String> {
         all.insert(format!("{} ip", namespace.name), links_and_routes(&ns));
         all.insert(format!("{} sysctl", namespace.name), sysctls(&ns));
         if namespace.kind == Kind::Node {
-            all.insert(format!("{} rules", namespace.name), listing(&ns, &["iptables-nft-save"], None));
+            all.insert(
+                format!("{} rules", namespace.name),
+                listing(&ns, &["iptables-nft-save"], None),
+            );
             files(&lab.node_root(&namespace.name), &mut all);
         }
     }
@@ -136,14 +160,26 @@ fn listing(ns: &Netns, argv: &[&str], stdin: Option<&[u8]>) -> String {
     assert!(output.success(), "{argv:?}: {}", output.complaint());
     let lines = output.text();
     let lines = lines.lines().filter(|line| !line.starts_with('#'));
-    lines.map(|line| line.split(" [").next().unwrap_or_default().to_owned() + "\n").collect()
+    lines
+        .map(|line| line.split(" [").next().unwrap_or_default().to_owned() + "\n")
+        .collect()
 }
 
 /// All settings but those that move by themselves.
 fn sysctls(ns: &Netns) -> String {
-    let moving = ["nf_conntrack_count", "nf_conntrack_expect", "netdev_rss_key", "tcp_mem", "udp_mem", "inet_peer"];
+    let moving = [
+        "nf_conntrack_count",
+        "nf_conntrack_expect",
+        "netdev_rss_key",
+        "tcp_mem",
+        "udp_mem",
+        "inet_peer",
+    ];
     let text = ns.run(|| sysctl::print(&sysctl::read_tree("net"))).unwrap();
-    text.lines().filter(|line| moving.iter().all(|m| !line.contains(m))).map(|line| format!("{line}\n")).collect()
+    text.lines()
+        .filter(|line| moving.iter().all(|m| !line.contains(m)))
+        .map(|line| format!("{line}\n"))
+        .collect()
 }
 
 fn files(folder: &Path, all: &mut BTreeMap<String, String>) {
@@ -153,8 +189,16 @@ fn files(folder: &Path, all: &mut BTreeMap<String, String>) {
             files(&path, all);
         } else {
             let mode = path.metadata().unwrap().permissions().mode();
-            let tail = path.to_string_lossy().rsplit("/run/netwhy/").next().unwrap_or_default().to_owned();
-            all.insert(format!("file {tail}"), format!("{mode:o}\n{}", fs::read_to_string(&path).unwrap()));
+            let tail = path
+                .to_string_lossy()
+                .rsplit("/run/netwhy/")
+                .next()
+                .unwrap_or_default()
+                .to_owned();
+            all.insert(
+                format!("file {tail}"),
+                format!("{mode:o}\n{}", fs::read_to_string(&path).unwrap()),
+            );
         }
     }
 }
@@ -185,7 +229,13 @@ pub fn differences(before: &BTreeMap<String, String>, after: &BTreeMap<String, S
 
 /// The pods of a lab that serve TCP, with their first port.
 pub fn tcp_pods(state: &State) -> Vec<(Ipv4Addr, u16, String)> {
-    let tcp = |p: &netwhy_lab::spec::Pod| p.ports.iter().find(|port| port.protocol == netwhy_lab::spec::Protocol::Tcp).map(|port| port.port);
+    let tcp = |p: &netwhy_lab::spec::Pod| {
+        p.ports
+            .iter()
+            .find(|port| port.protocol == netwhy_lab::spec::Protocol::Tcp)
+            .map(|port| port.port)
+    };
     let pods = state.spec.pods.iter();
-    pods.filter_map(|pod| Some((pod.ip, tcp(pod)?, format!("{}/{}", pod.namespace, pod.name)))).collect()
+    pods.filter_map(|pod| Some((pod.ip, tcp(pod)?, format!("{}/{}", pod.namespace, pod.name))))
+        .collect()
 }
