@@ -7,6 +7,7 @@
 //! Labels are taken whole, because selectors read them.
 
 mod config;
+mod fields;
 mod files;
 mod flags;
 mod kinds;

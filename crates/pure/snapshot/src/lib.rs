@@ -1,6 +1,6 @@
 //! What was collected, as the tools print it: the bundle and the syntax of each member.
 //!
-//! A bundle is a folder of plain files, or that folder as `.tar.zst`: [`Snapshot`] holds its members by path, [`format`]
+//! A bundle is a folder of plain files, or that folder as `.tar.zst`: [`Snapshot`] holds its members by path, [`mod@format`]
 //! knows the syntax of each. Syntax only: what a rule or a route means is the model's business.
 //!
 //! Pure: the caller reads files, this crate takes bytes. Bundles come from strangers, so nothing here panics and every
@@ -10,6 +10,7 @@ pub mod allow;
 mod archive;
 mod blob;
 pub mod format;
+mod glob;
 mod limits;
 mod meta;
 mod problem;

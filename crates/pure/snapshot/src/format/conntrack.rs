@@ -141,9 +141,10 @@ impl Half {
             "dst" if self.dst.is_none() => self.dst = Some(value.parse().ok()?),
             "packets" if self.packets.is_none() => self.packets = Some(value.parse().ok()?),
             "bytes" if self.bytes.is_none() => self.bytes = Some(value.parse().ok()?),
+            // Where no ICMP type stands it is the entry's.
+            "id" if self.numbers.get(2).copied().flatten().is_none() => return None,
             _ => {
                 let slot = self.numbers.get_mut(KEYS.iter().position(|name| *name == key)?)?;
-                // An "id" where no ICMP type stands is the entry's, not the tuple's.
                 let number = match value.strip_prefix("0x") {
                     Some(hex) => u32::from_str_radix(hex, 16).ok()?,
                     None => value.parse().ok()?,
@@ -304,12 +305,13 @@ ipv6     10 icmpv6   58 29 src=fe80::1 dst=fe80::2 type=128 code=0 id=1 src=fe80
 ipv4     2 unknown  112 599 src=10.0.0.1 dst=224.0.0.18 [UNREPLIED] src=224.0.0.18 dst=10.0.0.1 mark=0 use=1
 ipv4     2 gre      47 17999 src=1.0.0.1 dst=1.0.0.2 srckey=0x0 dstkey=0x7 src=1.0.0.2 dst=1.0.0.1 srckey=0x7 dstkey=0x0 [ASSURED] mark=0 use=1
 ipv4     2 tcp      6 src=10.0.0.1 dst=10.0.0.2 sport=1 dport=2 src=10.0.0.2 dst=10.0.0.1 sport=2 dport=1 [OFFLOAD] mark=0 use=2
+ipv4     2 tcp      6 9 CLOSE src=10.0.0.1 dst=10.0.0.2 sport=1 dport=2 src=10.0.0.2 dst=10.0.0.1 sport=2 dport=1 use=1 id=77
 ";
 
     #[test]
     fn there_and_back() {
         let (entries, problems) = parse(TEXT);
-        assert_eq!((entries.len(), problems), (7, vec![]));
+        assert_eq!((entries.len(), problems), (8, vec![]));
         assert_eq!(print(&entries), TEXT);
         let [tcp, udp, icmp, ..] = entries.as_slice() else {
             panic!()

@@ -173,3 +173,23 @@ fn cut_and_damaged_frames_do_no_harm() {
         }
     }
 }
+
+#[test]
+fn ipv6_extension_headers() {
+    let packet = |next: u8, body: &[u8]| {
+        let len = u16::try_from(body.len()).unwrap().to_be_bytes();
+        [&[0x60, 0, 0, 0][..], &len, &[next, 64], &[1; 16], &[2; 16], body].concat()
+    };
+    let udp = [0, 1, 0, 2, 0, 8, 0, 0];
+    // Hop-by-hop, then a first fragment, then UDP.
+    let body = [&[44, 0, 1, 4, 0, 0, 0, 0][..], &[17, 0, 0, 1, 0, 0, 0, 9], &udp].concat();
+    let ip = decode(link_type::RAW, &packet(0, &body)).ip.unwrap();
+    assert_eq!((ip.proto, ip.fragment), (Proto::UDP, Some((0, true))));
+    assert!(matches!(ip.l4, L4::Udp(Udp { sport: 1, dport: 2, .. })));
+    let later = [&[17, 0, 0, 8, 0, 0, 0, 9][..], &udp].concat();
+    let ip = decode(link_type::RAW, &packet(44, &later)).ip.unwrap();
+    assert_eq!((ip.fragment, ip.l4), (Some((8, false)), L4::Unread));
+    // A chain that goes on beyond the end.
+    let ip = decode(link_type::RAW, &packet(0, &[0, 255, 0, 0])).ip.unwrap();
+    assert_eq!(ip.l4, L4::Unread);
+}

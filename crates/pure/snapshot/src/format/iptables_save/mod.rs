@@ -4,6 +4,8 @@
 //! does not hold the text; [`Save::view`] joins the two.
 
 mod parse;
+#[cfg(test)]
+mod tests;
 mod view;
 
 pub use parse::parse;

@@ -65,8 +65,15 @@ objects!(Pod Service EndpointSlice Node NetworkPolicy Namespace ConfigMap Worklo
 
 /// The fast way: the whole document at once.
 #[derive(Deserialize)]
+#[serde(bound = "T: Deserialize<'de>")]
 struct Document<T> {
-    items: Option<Vec<T>>,
+    /// Outer `None`: no such key. Inner: null.
+    #[serde(default = "Option::default", deserialize_with = "some")]
+    items: Option<Option<Vec<T>>>,
+}
+
+fn some<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(from).map(Some)
 }
 
 /// Parses a list. An item that does not fit, or has no name, is a problem with its index, line and column; the rest is
@@ -76,14 +83,9 @@ struct Document<T> {
 /// # Errors
 /// The text is no list at all: not JSON from its beginning, or an object without `items`.
 pub fn parse<T: DeserializeOwned + Object>(text: &str) -> Result<List<T>, Problem> {
-    let whole = serde_json::from_str::<Document<Named<T>>>(text);
-    let mut list = match whole {
+    let mut list = match serde_json::from_str::<Document<Named<T>>>(text) {
         Ok(Document { items: Some(items) }) => List {
-            items,
-            problems: Vec::new(),
-        },
-        Ok(Document { items: None }) if text.contains("\"items\"") => List {
-            items: Vec::new(),
+            items: items.unwrap_or_default(),
             problems: Vec::new(),
         },
         _ => {
@@ -140,7 +142,7 @@ mod tests {
             "",
             "[]",
             "{}",
-            "{\"kind\":\"Pod\"}",
+            "{\"kind\":\"ConfigMap\",\"data\":{\"items\":\"x\"}}",
             "{\"items\":7}",
             "Unable to connect to the server",
         ] {
