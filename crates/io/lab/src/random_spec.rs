@@ -36,7 +36,7 @@ impl Random {
         self.range(1, n) == 1
     }
 
-    /// One of these.
+    /// One of these; there must be at least one.
     pub fn pick<'a, T: ?Sized>(&mut self, from: &[&'a T]) -> &'a T {
         from[self.range(0, from.len() as u32 - 1) as usize]
     }
