@@ -227,4 +227,6 @@ fn verdict(sequence: &Sequence, path: &str, mut all: Vec<Setting>) -> Verdict {
 }
 
 #[cfg(test)]
+mod referee;
+#[cfg(test)]
 mod tests;
