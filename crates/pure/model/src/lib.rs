@@ -17,6 +17,7 @@ pub mod netfilter;
 pub mod patch;
 pub mod socket;
 pub mod sysctl;
+pub mod sysctl_d;
 
 pub use cluster::{Cluster, Netns, NetnsId, NetnsKind, Node, NodeId, Segment, SegmentId};
 pub use fact::{Fact, Gap, GapId, Gaps};

@@ -4,5 +4,7 @@
 
 pub mod flow;
 pub mod name;
+pub mod report;
 
 pub use flow::FlowAnswer;
+pub use report::{FindingView, ReportView};

@@ -8,6 +8,7 @@ mod fib;
 mod files;
 mod iptables;
 mod links;
+mod misprints;
 mod neigh;
 mod netfilter;
 mod nft;

@@ -1,7 +1,7 @@
 //! What runs at each hook: iptables of both backends, and native nftables as far as it is known.
 
 use super::iptables::{self, HOOKS, Parsed};
-use super::{Ctx, nft};
+use super::{Ctx, misprints, nft};
 use crate::fact::{Fact, GapId};
 use crate::link::Links;
 use crate::netfilter::{Backend, Hook, HookEntry, HookFn, Netfilter};
@@ -112,6 +112,11 @@ fn assemble(saves: [(u8, Option<Fact<Arc<Parsed>>>); 2], native: Fact<nft::Nativ
             maybe = maybe.or(Some(gap));
         }
         Ok(native) => {
+            for (table, gap) in misprints::apply(&mut netfilter, &native.misprints) {
+                for &(hook, priority) in table.bases() {
+                    hooks.add(hook, priority, NFT, HookFn::Unknown(gap));
+                }
+            }
             for (hook, priority, run) in native.hooks {
                 hooks.add(hook, priority, NATIVE, run);
             }

@@ -5,6 +5,7 @@
 
 use super::Ctx;
 use super::iptables::{HOOKS, TABLES};
+use super::misprints::{self, Misprint};
 use crate::fact::{Fact, GapId};
 use crate::netfilter::{Hook, HookFn};
 use netwhy_snapshot::format::nft_json::{self, Chain, Ruleset, Table};
@@ -20,6 +21,8 @@ pub(super) struct Native {
     pub conntrack: bool,
     /// Something of the text could not be read.
     pub cut: Option<GapId>,
+    /// Rules that the text of iptables-nft shows otherwise than they are.
+    pub misprints: Vec<Misprint>,
 }
 
 /// `printed` are the tables that the text of iptables-nft has; `unprinted` says why it is missing.
@@ -34,6 +37,7 @@ pub(super) fn build(ctx: &mut Ctx<'_>, dir: &str, printed: &[String], unprinted:
             native.hooks.extend(HOOKS.map(|h| (h, 0, HookFn::Unknown(gap))));
         }
     }
+    native.misprints = misprints::find(ctx, &path, &rules, printed);
     let index = Index::new(&rules);
     for table in &rules.tables {
         let v4 = matches!(table.family.as_str(), "ip" | "inet");

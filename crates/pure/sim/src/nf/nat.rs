@@ -4,7 +4,7 @@
 //! (`nf_nat_proto.c`), `nf_nat_masquerade_ipv4()` (`nf_nat_masquerade.c`). Kernel-facts traps 1, 5, 6, 8.
 
 use super::ipt_do_table::{TableVerdict, ipt_do_table};
-use super::nf_hook::{Links, drop_stage};
+use super::nf_hook::{Hooked, Links, drop_stage, unknown_rules};
 use crate::engine::Engine;
 use crate::reason::DropReason;
 use crate::route::inet_select_addr;
@@ -44,7 +44,15 @@ pub(crate) fn nf_nat_inet_fn<'a>(
     if ct.info == CtInfo::New && !done(eng) {
         let choices = eng.oracle.choices();
         for entry in chains {
-            let HookFn::Table(table) = entry.run else { continue };
+            let table = match entry.run {
+                HookFn::Table(table) => table,
+                HookFn::Unknown(gap) | HookFn::MayDrop(gap) => {
+                    if unknown_rules(eng, ns, hook, skb, gap, true) == Hooked::Drop {
+                        return false;
+                    }
+                    continue;
+                }
+            };
             if let TableVerdict::Drop(rule) = ipt_do_table(eng, ns, hook, table, skb, links) {
                 eng.drop_by(ns, skb, drop_stage(ns, table), DropReason::NetfilterDrop, Some(rule));
                 return false;

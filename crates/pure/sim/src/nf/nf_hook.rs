@@ -150,7 +150,14 @@ pub(crate) fn drop_stage(ns: &Netns, table: u32) -> Stage {
 }
 
 /// Rules that cannot be evaluated may drop this packet, or, where `anything` is possible, make of it what they like.
-fn unknown_rules(eng: &mut Engine<'_>, ns: &Netns, hook: Hook, skb: &Skb, gap: GapId, anything: bool) -> Hooked {
+pub(crate) fn unknown_rules(
+    eng: &mut Engine<'_>,
+    ns: &Netns,
+    hook: Hook,
+    skb: &Skb,
+    gap: GapId,
+    anything: bool,
+) -> Hooked {
     if !skb.matters() {
         return Hooked::Accept;
     }

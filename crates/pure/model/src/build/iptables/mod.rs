@@ -12,7 +12,7 @@ mod tests;
 
 pub(super) use protocol::protocol;
 pub(super) use rule::network;
-pub(in crate::build) use rule::uses_conntrack;
+pub(in crate::build) use rule::{unreadable, uses_conntrack};
 
 use super::Ctx;
 use super::sets::Sets;

@@ -40,8 +40,8 @@ fn empty(line: u32, packets: u64) -> Rule {
     }
 }
 
-/// A line that the syntax could not read: what it matches and does is not known.
-pub(super) fn unreadable(line: u32, gap: GapId) -> Rule {
+/// A rule that could not be read: what it matches and does is not known.
+pub(in crate::build) fn unreadable(line: u32, gap: GapId) -> Rule {
     Rule {
         matches: vec![Match::Unsupported(gap)],
         target: Target::Unsupported(gap),

@@ -1,0 +1,3 @@
+//! Processes in pods.
+
+pub mod not_listening;

@@ -1,0 +1,147 @@
+//! Small questions that several checks ask of a cluster.
+
+use netwhy_model::link::{Link, LinkKind};
+use netwhy_model::{Cluster, Netns, NetnsId, NetnsKind, Node};
+use netwhy_sim::{Detail, Outcome};
+use std::net::Ipv4Addr;
+
+/// The node whose own namespace it is.
+pub(crate) fn host_node<'a>(cluster: &'a Cluster, id: NetnsId) -> Option<&'a str> {
+    match &cluster.ns(id).kind {
+        NetnsKind::Host { node } => Some(node),
+        _ => None,
+    }
+}
+
+/// Nodes with their own namespaces.
+pub(crate) fn hosts(cluster: &Cluster) -> impl Iterator<Item = (&Node, &Netns)> {
+    cluster.nodes.iter().filter_map(|n| Some((n, cluster.ns(n.host?))))
+}
+
+/// A link by index.
+pub(crate) fn link(cluster: &Cluster, id: NetnsId, index: u32) -> Option<&Link> {
+    cluster.ns(id).links.as_ref().ok()?.get(index)
+}
+
+/// VXLAN devices of a namespace.
+pub(crate) fn vxlans(ns: &Netns) -> impl Iterator<Item = (&Link, &netwhy_model::link::Vxlan)> {
+    ns.links.iter().flat_map(|l| l.iter()).filter_map(|l| match &l.kind {
+        LinkKind::Vxlan(v) if !v.ipv6 && !v.external => Some((l, v)),
+        _ => None,
+    })
+}
+
+/// The namespace of a node that holds an address.
+pub(crate) fn host_of(cluster: &Cluster, addr: Ipv4Addr) -> Option<(&Node, &Netns)> {
+    hosts(cluster).find(|(_, ns)| ns.links.as_ref().is_ok_and(|l| l.holding(addr).is_some()))
+}
+
+/// The link on which the packet that ended was last received in its namespace.
+pub(crate) fn last_receive<'a>(cluster: &'a Cluster, outcome: &Outcome) -> Option<&'a Link> {
+    let id = outcome.end.netns;
+    let index = outcome
+        .steps
+        .iter()
+        .rev()
+        .filter(|s| s.netns == id)
+        .find_map(|s| match s.detail {
+            Detail::Receive { link } => Some(link),
+            Detail::Bridge { bridge, port: 0 } => Some(bridge),
+            _ => None,
+        })?;
+    link(cluster, id, index)
+}
+
+/// The last link that passed the packet to IP in the namespace where it ended: the bridge, for what came by one of its ports.
+pub(crate) fn ip_ingress<'a>(cluster: &'a Cluster, outcome: &Outcome) -> Option<&'a Link> {
+    let last = last_receive(cluster, outcome)?;
+    match last.master.and_then(|m| link(cluster, outcome.end.netns, m)) {
+        Some(master) if matches!(master.kind, LinkKind::Bridge { .. }) => Some(master),
+        _ => Some(last),
+    }
+}
+
+/// `path:line` of a rule.
+pub(crate) fn rule_place(ns: &Netns, rule: netwhy_sim::trace::RuleRef) -> Option<(String, String)> {
+    let table = ns.netfilter.tables.get(rule.table as usize)?;
+    let chain = table.chains.get(rule.chain.0 as usize)?;
+    let line = chain.rules.get(rule.rule as usize).map(|r| r.line);
+    let place = line.map_or_else(|| table.path.to_string(), |l| format!("{}:{l}", table.path));
+    Some((place, chain.name.to_string()))
+}
+
+/// The text of a line of a member.
+pub(crate) fn line_text(cluster: &Cluster, place: &str) -> Option<String> {
+    let (path, line) = place.rsplit_once(':')?;
+    let number: usize = line.parse().ok()?;
+    let text = cluster.snapshot.text(path)?.ok()?;
+    text.lines().nth(number.checked_sub(1)?).map(str::to_owned)
+}
+
+/// A chain that Kubernetes or a network plugin writes.
+pub(crate) fn is_managed(chain: &str) -> bool {
+    ["KUBE-", "FLANNEL-", "cali-", "CNI-", "WEAVE", "CILIUM_", "kube-"]
+        .iter()
+        .any(|p| chain.starts_with(p))
+}
+
+/// What the files of a node do to a sysctl at boot, as evidence lines. Where the files were not recorded, one line says so.
+pub(crate) fn boot_evidence(node: &Node, key: &str, now: &str) -> Vec<String> {
+    let Ok(files) = &node.files else {
+        return vec![
+            "files of the node were not recorded: who set it, and what the next boot does, is not known".to_owned(),
+        ];
+    };
+    let settings = netwhy_model::sysctl_d::who_sets(files, key);
+    let Some(first) = settings.first() else {
+        return vec![format!("no file sets {key}: it has its default after every boot")];
+    };
+    let mut lines = if first.value == now {
+        vec![format!(
+            "{}:{} sets it to {} at every boot",
+            first.file, first.line, first.value
+        )]
+    } else {
+        vec![format!(
+            "{}:{} sets it to {} at boot: it was changed afterwards",
+            first.file, first.line, first.value
+        )]
+    };
+    if let (Some(a), Some(b)) = (settings.systemd.value(), settings.procps.value())
+        && a != b
+        && let Some(winner) = &settings.procps.winner
+    {
+        lines.push(format!(
+            "{}:{} sets it to {b} at `sysctl --system`",
+            winner.file, winner.line
+        ));
+    }
+    lines
+}
+
+/// A short list: the first three, and how many more.
+pub(crate) fn some(names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        [a] => a.clone(),
+        [a, b] => format!("{a} and {b}"),
+        [a, b, c] => format!("{a}, {b} and {c}"),
+        [a, b, c, rest @ ..] => format!("{a}, {b}, {c} and {} more", rest.len()),
+    }
+}
+
+/// A sysctl as read.
+pub(crate) fn sysctl<'a>(ns: &'a Netns, key: &str) -> Option<&'a str> {
+    ns.sysctl.as_ref().ok()?.get(key)
+}
+
+/// Names of the links between which a node forwards.
+pub(crate) fn forwarding_links(ns: &Netns) -> Vec<String> {
+    let ports = |l: &&Link| l.master.is_none() && !matches!(l.kind, LinkKind::Loopback) && l.up;
+    ns.links
+        .iter()
+        .flat_map(|l| l.iter())
+        .filter(ports)
+        .map(|l| l.name.to_string())
+        .collect()
+}

@@ -1,0 +1,3 @@
+//! Links, bridges, tunnels.
+
+pub mod vtep_mac_wrong;

@@ -1,0 +1,78 @@
+//! NW1011: forwarding is on now and will be off after the next boot.
+
+use crate::candidate::{Fix, Object};
+use crate::facts::{forwarding_links, hosts, sysctl};
+use crate::registry::{Check, no_suspects};
+use crate::report::{Certainty, Finding, Severity};
+use netwhy_model::Cluster;
+use netwhy_model::sysctl_d::who_sets;
+
+/// Registered in [`crate::registry::CHECKS`].
+pub const CHECK: Check = Check {
+    code: "NW1011",
+    name: "forwarding-not-persistent",
+    severity: Severity::Warning,
+    page: include_str!("forwarding_not_persistent.md"),
+    faults: &["forwarding-not-persistent"],
+    applies,
+    suspects: no_suspects,
+    statics,
+};
+
+const KEY: &str = "net.ipv4.ip_forward";
+
+fn applies(cluster: &Cluster) -> Result<(), &'static str> {
+    if hosts(cluster).any(|(n, _)| n.files.is_ok()) {
+        Ok(())
+    } else {
+        Err("no files of a node were recorded")
+    }
+}
+
+fn statics(cluster: &Cluster) -> Vec<Finding> {
+    let mut list = Vec::new();
+    for (node, ns) in hosts(cluster) {
+        let (Ok(files), Some("1")) = (&node.files, sysctl(ns, KEY)) else {
+            continue;
+        };
+        // A dump of files without any sysctl.d folder says nothing about them.
+        if !files
+            .keys()
+            .any(|path| path.contains("/sysctl.d") || path == "/etc/sysctl.conf")
+            || node.pods.is_empty()
+        {
+            continue;
+        }
+        let settings = who_sets(files, KEY);
+        let evidence = match settings.systemd.winner.as_ref() {
+            Some(s) if s.value == "1" => continue,
+            Some(s) => format!("{}:{} sets {KEY} to {} at every boot", s.file, s.line, s.value),
+            None => format!("no file sets {KEY}; the kernel's default is 0"),
+        };
+        list.push(Finding {
+            code: CHECK.code,
+            name: CHECK.name,
+            severity: CHECK.severity,
+            certainty: Certainty::Certain,
+            faults: CHECK.faults.to_vec(),
+            object: Object::node(&node.name),
+            node: Some(node.name.clone()),
+            summary: format!("{} forwards now and will not after the next boot", node.name),
+            evidence: vec![format!("{KEY} = 1 now"), evidence],
+            norm: "a node forwards after every boot".to_owned(),
+            broken: 0,
+            broken_pods: 0,
+            examples: Vec::new(),
+            caused_by: None,
+            also: Vec::new(),
+            fix: Some(Fix::Sysctl {
+                node: node.name.clone(),
+                changes: vec![(KEY.to_owned(), "1".to_owned())],
+                modules: Vec::new(),
+                routes_between: forwarding_links(ns),
+            }),
+            patches: Vec::new(),
+        });
+    }
+    list
+}

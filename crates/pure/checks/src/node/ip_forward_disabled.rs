@@ -1,0 +1,66 @@
+//! NW1001: a node that has to forward does not.
+
+use crate::candidate::{Broken, Candidate, Fix, Object};
+use crate::facts::{boot_evidence, forwarding_links, host_node, hosts, sysctl};
+use crate::registry::{Check, no_statics};
+use crate::report::Severity;
+use netwhy_model::{Cluster, Patch};
+use netwhy_sim::{DropReason, Stage};
+
+/// Registered in [`crate::registry::CHECKS`].
+pub const CHECK: Check = Check {
+    code: "NW1001",
+    name: "ip-forward-disabled",
+    severity: Severity::Error,
+    page: include_str!("ip_forward_disabled.md"),
+    faults: &["ip-forward-off"],
+    applies,
+    suspects,
+    statics: no_statics,
+};
+
+const KEY: &str = "net.ipv4.ip_forward";
+
+fn applies(cluster: &Cluster) -> Result<(), &'static str> {
+    if hosts(cluster).any(|(n, _)| !n.pods.is_empty()) {
+        Ok(())
+    } else {
+        Err("no pod hangs off a node's own namespace here")
+    }
+}
+
+fn suspects(broken: &Broken<'_>) -> Vec<Candidate> {
+    let end = &broken.outcome.end;
+    if end.stage != Stage::IpError || end.reason != Some(DropReason::IpInAddrErrors) {
+        return Vec::new();
+    }
+    let ns = broken.cluster.ns(end.netns);
+    let (Some(name), Some("0")) = (host_node(broken.cluster, end.netns), sysctl(ns, KEY)) else {
+        return Vec::new();
+    };
+    let mut evidence = vec![format!("{KEY} = 0")];
+    if let Some(node) = broken.cluster.node(name) {
+        evidence.extend(boot_evidence(node, KEY, "0"));
+    }
+    vec![Candidate {
+        code: CHECK.code,
+        faults: CHECK.faults.to_vec(),
+        object: Object::node(name),
+        node: Some(name.to_owned()),
+        patches: vec![Patch::Sysctl {
+            netns: end.netns,
+            key: KEY.to_owned(),
+            value: "1".to_owned(),
+        }],
+        summary: format!("{name} does not forward IPv4: packets that pass it end in ip_error, and no ICMP is sent"),
+        evidence,
+        norm: "Kubernetes: a node forwards between its pods and the network (IPv4 forwarding must be on)".to_owned(),
+        fix: Fix::Sysctl {
+            node: name.to_owned(),
+            changes: vec![(KEY.to_owned(), "1".to_owned())],
+            modules: Vec::new(),
+            routes_between: forwarding_links(ns),
+        },
+        alike: false,
+    }]
+}

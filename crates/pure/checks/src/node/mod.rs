@@ -1,0 +1,6 @@
+//! Sysctls and state of a node.
+
+pub mod bridge_nf_disabled;
+pub mod forwarding_not_persistent;
+pub mod iface_forwarding_disabled;
+pub mod ip_forward_disabled;

@@ -1,0 +1,188 @@
+//! NW3001: a node has no route to another node's pods.
+
+use crate::candidate::{Broken, Candidate, Fix, Object};
+use crate::facts::{host_node, hosts};
+use crate::registry::{Check, no_statics};
+use crate::report::Severity;
+use netwhy_model::fib::{NextHop, Route, RouteKind};
+use netwhy_model::{Cluster, Netns, NetnsId, Node, Patch};
+use netwhy_sim::Detail;
+use std::net::Ipv4Addr;
+
+/// Registered in [`crate::registry::CHECKS`].
+pub const CHECK: Check = Check {
+    code: "NW3001",
+    name: "route-to-podcidr-missing",
+    severity: Severity::Error,
+    page: include_str!("route_to_podcidr_missing.md"),
+    faults: &["route-to-podcidr-missing", "return-route-missing"],
+    applies,
+    suspects,
+    statics: no_statics,
+};
+
+const MAIN: u32 = 254;
+
+fn applies(cluster: &Cluster) -> Result<(), &'static str> {
+    let several = hosts(cluster).filter(|(n, _)| !n.pod_cidrs.is_empty()).count() > 1;
+    if several {
+        Ok(())
+    } else {
+        Err("no two nodes with podCIDRs")
+    }
+}
+
+fn suspects(broken: &Broken<'_>) -> Vec<Candidate> {
+    let mut list: Vec<Candidate> = Vec::new();
+    // Every packet that a node of this path sent towards another node's pods, by its latest destination.
+    let mut dst: Option<Ipv4Addr> = None;
+    for step in &broken.outcome.steps {
+        match step.detail {
+            Detail::Packet { dst: d, .. } => dst = Some(d.0),
+            Detail::Dnat { to } => dst = Some(to.0),
+            Detail::Untranslate { dst: d, .. } => dst = Some(d.0),
+            _ => {}
+        }
+        let Some(addr) = dst else { continue };
+        let Some(name) = host_node(broken.cluster, step.netns) else {
+            continue;
+        };
+        for target in broken.cluster.nodes.iter().filter(|n| n.name != name) {
+            let Some(cidr) = target.pod_cidrs.iter().find(|c| c.contains(&addr)) else {
+                continue;
+            };
+            if list.iter().any(|c| c.object == Object::node(name)) {
+                continue;
+            }
+            list.extend(candidate(broken, step.netns, name, target, *cidr));
+        }
+    }
+    list
+}
+
+fn candidate(broken: &Broken<'_>, id: NetnsId, name: &str, target: &Node, cidr: ipnet::Ipv4Net) -> Option<Candidate> {
+    let ns = broken.cluster.ns(id);
+    let table = ns.fib.as_ref().ok()?.tables.get(&MAIN);
+    let specific = table.is_some_and(|t| {
+        t.matching(cidr.network()).any(|r| {
+            r.dst.prefix_len() >= cidr.prefix_len() || r.dst.prefix_len() > 8 && cidr.contains(&r.dst.network())
+        })
+    });
+    if specific {
+        return None;
+    }
+    let hop = hop_like_siblings(broken.cluster, ns, name, target, cidr)
+        .or_else(|| hop_like_mirror(broken.cluster, ns, name, target, cidr))?;
+    let command = format!(
+        "ip route add {cidr} via {} dev {}{}",
+        hop.gateway.map_or_else(|| target.name.clone(), |g| g.to_string()),
+        hop.dev,
+        if hop.onlink { " onlink" } else { "" }
+    );
+    let instead = table.and_then(|t| t.matching(cidr.network()).next()).map_or_else(
+        || "there is no other route: net unreachable".to_owned(),
+        |r| {
+            format!(
+                "what goes there takes {} instead",
+                if r.dst.prefix_len() == 0 {
+                    "the default route".to_owned()
+                } else {
+                    r.dst.to_string()
+                }
+            )
+        },
+    );
+    let route = Route {
+        dst: cidr,
+        tos: 0,
+        kind: RouteKind::Unicast,
+        metric: 0,
+        scope: 0,
+        protocol: "boot".into(),
+        prefsrc: None,
+        mtu: None,
+        nexthops: vec![hop],
+        unsupported: None,
+    };
+    Some(Candidate {
+        code: CHECK.code,
+        faults: CHECK.faults.to_vec(),
+        object: Object::node(name),
+        node: Some(name.to_owned()),
+        patches: vec![Patch::RouteAdd { netns: id, table: MAIN, route }],
+        summary: format!("{name} has no route to the pods of {} ({cidr})", target.name),
+        evidence: vec![format!("{}/route.json has no route to {cidr}, the podCIDR of {}", ns.dir, target.name), instead],
+        norm: format!("{name} has a route to every other node's podCIDR, and {} has one back", target.name),
+        fix: Fix::Manual {
+            at: format!("node/{name}"),
+            commands: vec![command],
+            note: "the plugin's agent writes this route: if it does not come back by itself, restart the agent on this node and read its log".to_owned(),
+        },
+        alike: false,
+    })
+}
+
+/// The shape of this node's routes to the podCIDRs of others.
+fn hop_like_siblings(
+    cluster: &Cluster,
+    ns: &Netns,
+    name: &str,
+    target: &Node,
+    cidr: ipnet::Ipv4Net,
+) -> Option<NextHop> {
+    let table = ns.fib.as_ref().ok()?.tables.get(&MAIN)?;
+    for other in cluster.nodes.iter().filter(|n| n.name != name && n.name != target.name) {
+        for theirs in &other.pod_cidrs {
+            let Some(route) = table
+                .routes
+                .iter()
+                .find(|r| r.dst == *theirs && r.kind == RouteKind::Unicast)
+            else {
+                continue;
+            };
+            let Some(hop) = route.nexthops.first() else { continue };
+            let gateway = hop.gateway?;
+            if gateway == theirs.network() {
+                return Some(NextHop {
+                    gateway: Some(cidr.network()),
+                    ..hop.clone()
+                });
+            }
+            if other.internal_ips.contains(&gateway) {
+                return Some(NextHop {
+                    gateway: target.internal_ips.first().copied(),
+                    ..hop.clone()
+                });
+            }
+        }
+    }
+    None
+}
+
+/// The shape of the target's own route back to this node.
+fn hop_like_mirror(cluster: &Cluster, ns: &Netns, name: &str, target: &Node, cidr: ipnet::Ipv4Net) -> Option<NextHop> {
+    let own = cluster.node(name)?;
+    let back = cluster.ns(target.host?).fib.as_ref().ok()?.tables.get(&MAIN)?;
+    for mine in &own.pod_cidrs {
+        let Some(hop) = back
+            .routes
+            .iter()
+            .find(|r| r.dst == *mine)
+            .and_then(|r| r.nexthops.first())
+        else {
+            continue;
+        };
+        let link = ns.links.as_ref().ok()?.named(&hop.dev)?;
+        let gateway = if hop.gateway == Some(mine.network()) {
+            Some(cidr.network())
+        } else {
+            target.internal_ips.first().copied()
+        };
+        return Some(NextHop {
+            gateway,
+            ifindex: link.index,
+            ..hop.clone()
+        });
+    }
+    None
+}

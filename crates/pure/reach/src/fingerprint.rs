@@ -1,0 +1,334 @@
+//! What a trace can read of a pod, without the pod's own name, address and MAC.
+//!
+//! Three parts: the pod's own namespace; its port on the node with the entries that name it; and every rule, set, policy
+//! rule or longer route of any node that names its address apart from its neighbours'.
+
+use netwhy_model::Mac;
+use netwhy_model::link::{Link, LinkKind};
+use netwhy_model::netfilter::{Chain, Rule};
+use netwhy_model::{Cluster, Netns, NetnsId, NetnsKind};
+use rustc_hash::{FxHashMap, FxHasher};
+use std::fmt::Write as _;
+use std::hash::{Hash, Hasher};
+use std::net::Ipv4Addr;
+
+/// Rules that single out addresses: for each, a sentence without the address.
+pub(crate) struct Mentions {
+    nets: Vec<(ipnet::Ipv4Net, String)>,
+    by_host: FxHashMap<Ipv4Addr, Vec<String>>,
+}
+
+impl Mentions {
+    pub fn of(cluster: &Cluster) -> Mentions {
+        let mut mentions = Mentions {
+            nets: Vec::new(),
+            by_host: FxHashMap::default(),
+        };
+        for ns in cluster
+            .netns
+            .iter()
+            .filter(|n| !matches!(n.kind, NetnsKind::Pod { .. }))
+        {
+            for table in &ns.netfilter.tables {
+                for chain in &table.chains {
+                    for rule in &chain.rules {
+                        mentions.rule(ns, table.name.as_str(), chain, rule);
+                    }
+                }
+            }
+            let Ok(fib) = &ns.fib else { continue };
+            for rule in &fib.rules {
+                for net in [rule.src, rule.dst].into_iter().flatten() {
+                    mentions.add(net, format!("{} rule {}", ns.dir, rule.priority));
+                }
+            }
+        }
+        mentions
+    }
+
+    fn rule(&mut self, ns: &Netns, table: &str, chain: &Chain, rule: &Rule) {
+        for (side, net) in [("s", rule.src), ("d", rule.dst)] {
+            let Some((net, not)) = net else { continue };
+            // The chain of one endpoint is named after its address: only its family counts.
+            let family = chain.name.rsplit_once('-').map_or(&*chain.name, |(family, _)| family);
+            let text = format!(
+                "{} {table} {family} {side}{not} {:?} {:?} {:?}",
+                ns.dir,
+                rule.matches,
+                rule.proto,
+                target(rule)
+            );
+            self.add(net, text);
+        }
+    }
+
+    fn add(&mut self, net: ipnet::Ipv4Net, text: String) {
+        if net.prefix_len() == 32 {
+            self.by_host.entry(net.addr()).or_default().push(text);
+        } else if !self.nets.iter().any(|(n, t)| *n == net && *t == text) {
+            self.nets.push((net, text));
+        }
+    }
+
+    fn text(&self, addr: Ipv4Addr) -> String {
+        let mut all: Vec<&str> = self
+            .by_host
+            .get(&addr)
+            .into_iter()
+            .flatten()
+            .map(String::as_str)
+            .collect();
+        all.extend(
+            self.nets
+                .iter()
+                .filter(|(n, _)| n.contains(&addr))
+                .map(|(_, t)| t.as_str()),
+        );
+        all.sort_unstable();
+        all.join("\n")
+    }
+}
+
+/// A target without the chain number that differs for each endpoint.
+fn target(rule: &Rule) -> String {
+    use netwhy_model::netfilter::Target;
+    match &rule.target {
+        Target::Jump(_) => "jump".to_owned(),
+        Target::Goto(_) => "goto".to_owned(),
+        other => format!("{other:?}"),
+    }
+}
+
+pub(crate) fn fingerprint(cluster: &Cluster, ns: &Netns, mentions: &Mentions) -> u64 {
+    let mut text = String::new();
+    let own = own_addrs(ns);
+    links(&mut text, ns, &own);
+    routes(&mut text, ns, &own);
+    neighbours(&mut text, cluster, ns);
+    rules(&mut text, ns);
+    sockets(&mut text, ns, &own);
+    port_on_node(&mut text, cluster, ns, &own);
+    for addr in &own {
+        text.push_str(&mentions.text(*addr));
+    }
+    let mut hasher = FxHasher::default();
+    text.hash(&mut hasher);
+    hasher.finish()
+}
+
+fn own_addrs(ns: &Netns) -> Vec<Ipv4Addr> {
+    let links = ns.links.iter().flat_map(|l| l.iter());
+    links
+        .flat_map(|l| &l.addrs)
+        .map(|a| a.addr)
+        .filter(|a| !a.is_loopback())
+        .collect()
+}
+
+/// An address, or `self` with its place among the pod's own.
+fn name(addr: Ipv4Addr, own: &[Ipv4Addr]) -> String {
+    own.iter()
+        .position(|a| *a == addr)
+        .map_or_else(|| addr.to_string(), |i| format!("self{i}"))
+}
+
+fn links(text: &mut String, ns: &Netns, own: &[Ipv4Addr]) {
+    let Ok(links) = &ns.links else {
+        let _ = write!(text, "links {:?}", ns.links.as_ref().err());
+        return;
+    };
+    for l in links.iter() {
+        let kind = match &l.kind {
+            LinkKind::Veth { peer, segment } => format!("veth {} {segment:?}", peer.is_some()),
+            other => format!("{other:?}"),
+        };
+        let addrs: Vec<String> = l
+            .addrs
+            .iter()
+            .map(|a| format!("{}/{} {} {}", name(a.addr, own), a.prefix, a.scope, a.secondary))
+            .collect();
+        let _ = writeln!(
+            text,
+            "{} {} {} {} {} {kind} {:?} {:?} {:?} {:?}",
+            l.name, l.up, l.carrier, l.noarp, l.mtu, l.master, addrs, l.conf, l.program
+        );
+    }
+}
+
+fn routes(text: &mut String, ns: &Netns, own: &[Ipv4Addr]) {
+    let Ok(fib) = &ns.fib else {
+        let _ = write!(text, "fib {:?}", ns.fib.as_ref().err());
+        return;
+    };
+    let _ = writeln!(text, "{:?} {:?}", fib.rules, fib.exceptions);
+    let mut tables: Vec<u32> = fib.tables.keys().copied().collect();
+    tables.sort_unstable();
+    for number in tables {
+        for r in &fib.tables[&number].routes {
+            let dst = if r.dst.prefix_len() == 32 {
+                name(r.dst.addr(), own)
+            } else {
+                r.dst.to_string()
+            };
+            let src = r.prefsrc.map(|a| name(a, own));
+            let _ = writeln!(
+                text,
+                "{number} {dst} {:?} {} {} {src:?} {:?} {:?} {:?}",
+                r.kind, r.metric, r.scope, r.mtu, r.nexthops, r.unsupported
+            );
+        }
+    }
+}
+
+/// Only entries that lead to another MAC than their holder's: the others are what ARP would say.
+fn neighbours(text: &mut String, cluster: &Cluster, ns: &Netns) {
+    let Ok(table) = &ns.neigh else { return };
+    let mut odd: Vec<String> = Vec::new();
+    #[expect(clippy::iter_over_hash_type, reason = "sorted below")]
+    for ((link, addr), entry) in &table.entries {
+        let Some(mac) = entry.lladdr else { continue };
+        if !holds(cluster, *addr, mac) {
+            odd.push(format!("{link} {addr} {mac:?} {:?}", entry.state));
+        }
+    }
+    odd.sort_unstable();
+    let _ = writeln!(text, "{odd:?}");
+}
+
+fn holds(cluster: &Cluster, addr: Ipv4Addr, mac: Mac) -> bool {
+    cluster
+        .netns
+        .iter()
+        .filter_map(|n| n.links.as_ref().ok())
+        .any(|l| l.holding(addr).is_some_and(|link| link.mac == mac))
+}
+
+fn rules(text: &mut String, ns: &Netns) {
+    for t in &ns.netfilter.tables {
+        for c in &t.chains {
+            let _ = writeln!(
+                text,
+                "{:?} {} {} {:?} {:?}",
+                t.backend,
+                t.name.as_str(),
+                c.name,
+                c.policy,
+                c.rules
+            );
+        }
+    }
+    let _ = writeln!(text, "{:?}", ns.netfilter.hooks);
+}
+
+fn sockets(text: &mut String, ns: &Netns, own: &[Ipv4Addr]) {
+    match &ns.sockets {
+        Ok(sockets) => {
+            let mut all: Vec<String> = sockets
+                .list
+                .iter()
+                .map(|s| {
+                    format!(
+                        "{} {:?} {} {:?}",
+                        s.protocol,
+                        s.addr.map(|a| name(a, own)),
+                        s.port,
+                        s.device
+                    )
+                })
+                .collect();
+            all.sort_unstable();
+            let _ = writeln!(text, "{all:?}");
+        }
+        Err(gap) => {
+            let _ = writeln!(text, "sockets {gap:?}");
+        }
+    }
+}
+
+/// The node's end of each veth, and what the node's tables say of the pod's MAC and address.
+fn port_on_node(text: &mut String, cluster: &Cluster, ns: &Netns, own: &[Ipv4Addr]) {
+    let links = ns.links.iter().flat_map(|l| l.iter());
+    for link in links {
+        let LinkKind::Veth {
+            peer: Some((node, index)),
+            ..
+        } = link.kind
+        else {
+            continue;
+        };
+        let host = cluster.ns(node);
+        let Some(port) = host.links.as_ref().ok().and_then(|l| l.get(index)) else {
+            continue;
+        };
+        let _ = writeln!(
+            text,
+            "{} {} {} {:?} {:?} {:?} {:?} {:?}",
+            port.up, port.carrier, port.mtu, port.master, port.port, port.conf, port.program, port.addrs
+        );
+        let _ = writeln!(text, "{}", fdb_entry(host, port, link.mac));
+        for addr in own {
+            let _ = writeln!(
+                text,
+                "{} {}",
+                neigh_entry(host, *addr, link.mac),
+                routes_to(host, *addr, index)
+            );
+        }
+    }
+    let _ = writeln!(text, "{}", duplicates(cluster, ns.id, own));
+}
+
+fn fdb_entry(host: &Netns, port: &Link, mac: Mac) -> String {
+    let Ok(fdb) = &host.fdb else { return "unread".to_owned() };
+    let Some(bridge) = port.master else {
+        return "no bridge".to_owned();
+    };
+    match fdb.bridge.get(&(bridge, mac)) {
+        // Absent and right are alike: without an entry the frame is flooded to the same port.
+        None => "right".to_owned(),
+        Some(to) if *to == port.index => "right".to_owned(),
+        Some(other) => format!("to {other}"),
+    }
+}
+
+fn neigh_entry(host: &Netns, addr: Ipv4Addr, mac: Mac) -> String {
+    let Ok(table) = &host.neigh else {
+        return "unread".to_owned();
+    };
+    let mut odd: Vec<String> = Vec::new();
+    #[expect(clippy::iter_over_hash_type, reason = "sorted below")]
+    for ((link, a), entry) in &table.entries {
+        if *a == addr && entry.lladdr.is_some_and(|m| m != mac) {
+            odd.push(format!("{link} {:?}", entry.state));
+        }
+    }
+    odd.sort_unstable();
+    odd.join(",")
+}
+
+/// Routes of the node that name the pod alone.
+fn routes_to(host: &Netns, addr: Ipv4Addr, veth: u32) -> String {
+    let Ok(fib) = &host.fib else { return "unread".to_owned() };
+    let mut tables: Vec<u32> = fib.tables.keys().copied().collect();
+    tables.sort_unstable();
+    let mut all: Vec<String> = Vec::new();
+    for number in tables {
+        for r in fib.tables[&number]
+            .matching(addr)
+            .take_while(|r| r.dst.prefix_len() == 32)
+        {
+            let to_it = r.nexthops.iter().any(|n| n.ifindex == veth);
+            all.push(format!("{number} {:?} {} {to_it}", r.kind, r.metric));
+        }
+    }
+    all.join(",")
+}
+
+/// Others that hold the same address.
+fn duplicates(cluster: &Cluster, own: NetnsId, addrs: &[Ipv4Addr]) -> usize {
+    let others = cluster.netns.iter().filter(|n| n.id != own);
+    others
+        .filter_map(|n| n.links.as_ref().ok())
+        .filter(|l| addrs.iter().any(|a| l.holding(*a).is_some()))
+        .count()
+}
