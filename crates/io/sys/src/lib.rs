@@ -16,6 +16,7 @@ pub mod link;
 pub mod lock;
 pub mod mount;
 pub mod netns;
+pub mod packet;
 pub mod process;
 pub mod sysctl;
 
