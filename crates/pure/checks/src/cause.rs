@@ -19,6 +19,15 @@ const TRIES_MAX: usize = 200;
 /// Changes that heal together, each of them needed.
 pub(crate) type CauseSet = Vec<Candidate>;
 
+/// What a set of changes does to a broken promise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Effect {
+    Heals,
+    /// It is no longer certainly broken: the rest of the way depends on what was not read.
+    Opens,
+    Nothing,
+}
+
 /// Identity of a candidate: what is wrong, and where.
 pub(crate) fn key(candidate: &Candidate) -> String {
     format!("{} {} {:?}", candidate.code, candidate.object, candidate.node)
@@ -32,6 +41,8 @@ pub(crate) struct Search<'a> {
     pub merged: BTreeMap<String, Candidate>,
     options: Options,
     tries: usize,
+    /// Sets that open and do not heal.
+    opens: Vec<CauseSet>,
 }
 
 impl<'a> Search<'a> {
@@ -42,6 +53,7 @@ impl<'a> Search<'a> {
             merged: BTreeMap::new(),
             options: Options::default(),
             tries: 0,
+            opens: Vec::new(),
         }
     }
 
@@ -49,7 +61,11 @@ impl<'a> Search<'a> {
     pub fn causes(&mut self, promise: &Promise) -> Vec<CauseSet> {
         self.tries = 0;
         let mut found: Vec<CauseSet> = Vec::new();
+        self.opens.clear();
         self.deepen(promise, &mut Vec::new(), None, &mut found);
+        if found.is_empty() {
+            found = std::mem::take(&mut self.opens);
+        }
         let least = found.iter().map(Vec::len).min().unwrap_or(0);
         found.retain(|s| s.len() == least);
         found
@@ -80,7 +96,13 @@ impl<'a> Search<'a> {
             }
             self.tries += 1;
             taken.push(candidate.clone());
-            if self.heals(promise, taken) {
+            let effect = self.effect(promise, taken);
+            if effect == Effect::Opens {
+                let mut set = taken.clone();
+                set.iter_mut().for_each(|c| c.alike = true);
+                self.opens.push(set);
+            }
+            if effect == Effect::Heals {
                 let set = self.minimal(promise, taken);
                 if !found.iter().any(|f| same(f, &set)) {
                     found.push(set);
@@ -123,7 +145,15 @@ impl<'a> Search<'a> {
     }
 
     fn heals(&mut self, promise: &Promise, taken: &[Candidate]) -> bool {
-        judge(promise, &self.trace_with(promise, taken)) == Verdict::Kept
+        self.effect(promise, taken) == Effect::Heals
+    }
+
+    fn effect(&mut self, promise: &Promise, taken: &[Candidate]) -> Effect {
+        match judge(promise, &self.trace_with(promise, taken)) {
+            Verdict::Kept => Effect::Heals,
+            Verdict::Unknown(_) => Effect::Opens,
+            Verdict::Broken(_) | Verdict::Left => Effect::Nothing,
+        }
     }
 
     fn trace_with(&mut self, promise: &Promise, taken: &[Candidate]) -> Trace {

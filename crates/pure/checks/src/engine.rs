@@ -8,6 +8,7 @@ use crate::report::{Certainty, Coverage, Finding, Report, Severity};
 use crate::verdict::{Verdict, judge};
 use netwhy_model::{Cluster, GapId, NetnsId};
 use netwhy_reach::Classes;
+use netwhy_sim::trace::Assumption;
 use netwhy_sim::{End, Flow, Options, trace};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -107,7 +108,7 @@ fn sweep(
         };
         let causes = search.causes(&promise);
         let end = at.outcomes[which].end.clone();
-        if causes.is_empty() && is_excused(&promise, &end, &kept) {
+        if causes.is_empty() && is_excused(&promise, &kept) {
             *refused.entry(excuse(&promise).to_owned()).or_default() += promise.members;
             continue;
         }
@@ -130,16 +131,15 @@ fn sweep(
 
 /// Broken, without a cause, and nobody's fault that netwhy could name: a policy whose verdict is not evaluated, or a way out
 /// that no other pod has either.
-fn is_excused(promise: &Promise, end: &End, kept: &[Promise]) -> bool {
+fn is_excused(promise: &Promise, kept: &[Promise]) -> bool {
     if promise.kind == PromiseKind::Asked {
         return false;
     }
-    let by_rule = end.rule.is_some();
     let peers_keep = || {
         kept.iter()
             .any(|k| k.kind == promise.kind && k.flow.dst == promise.flow.dst)
     };
-    promise.policy && by_rule || promise.strength == Strength::Peers && !peers_keep()
+    promise.policy || promise.strength == Strength::Peers && !peers_keep()
 }
 
 fn excuse(promise: &Promise) -> &'static str {
@@ -322,8 +322,7 @@ fn count(cluster: &Cluster, finding: &mut Finding, promise: &Promise, size: &dyn
     }
 }
 
-fn assumption(cluster: &Cluster, a: &netwhy_sim::trace::Assumption) -> String {
-    use netwhy_sim::trace::Assumption;
+fn assumption(cluster: &Cluster, a: &Assumption) -> String {
     let name = |id: &NetnsId| cluster.ns(*id).kind.to_string();
     match a {
         Assumption::SharedSegment(x, y) => format!("{} and {} share a segment", name(x), name(y)),

@@ -87,9 +87,11 @@ pub(crate) fn is_managed(chain: &str) -> bool {
 
 /// What the files of a node do to a sysctl at boot, as evidence lines. Where the files were not recorded, one line says so.
 pub(crate) fn boot_evidence(node: &Node, key: &str, now: &str) -> Vec<String> {
-    let Ok(files) = &node.files else {
+    let recorded = node.files.as_ref().ok().filter(|files| has_sysctl_files(files));
+    let Some(files) = recorded else {
         return vec![
-            "files of the node were not recorded: who set it, and what the next boot does, is not known".to_owned(),
+            "sysctl files of the node were not recorded: who set it, and what the next boot does, is not known"
+                .to_owned(),
         ];
     };
     let settings = netwhy_model::sysctl_d::who_sets(files, key);
@@ -144,4 +146,11 @@ pub(crate) fn forwarding_links(ns: &Netns) -> Vec<String> {
         .filter(ports)
         .map(|l| l.name.to_string())
         .collect()
+}
+
+/// Whether the files that set sysctls at boot are among the recorded ones: a dump without any such folder says nothing of them.
+pub(crate) fn has_sysctl_files(files: &std::collections::BTreeMap<String, String>) -> bool {
+    files
+        .keys()
+        .any(|path| path.contains("/sysctl.d") || path == "/etc/sysctl.conf")
 }

@@ -77,10 +77,11 @@ fn others(world: &World, asked: &[(crate::oracle::Question, u8)]) -> Vec<World> 
 }
 
 /// What makes two worlds alike for the one who asks: what the client sees, and who receives.
-fn summary(outcomes: &[Outcome]) -> BTreeSet<(ClientSees, Option<(NetnsId, u16)>)> {
+fn summary(outcomes: &[Outcome]) -> BTreeSet<(ClientSees, Disposition, Option<(NetnsId, u16)>)> {
+    let receiver = |o: &Outcome| o.delivered_to.filter(|_| o.client == ClientSees::Ok);
     outcomes
         .iter()
-        .map(|o| (o.client, o.delivered_to.filter(|_| o.client == ClientSees::Ok)))
+        .map(|o| (o.client, o.end.disposition, receiver(o)))
         .collect()
 }
 
@@ -178,7 +179,11 @@ fn finish(eng: Engine<'_>) -> Outcome {
             (sees, Some(at), end)
         }
         (None, None) => {
-            let end = eng.end.clone().unwrap_or_else(|| here(Disposition::Dropped));
+            // A refusal that never arrives is silence: it ended where the refusal was lost.
+            let lost = eng.refusal_end.clone().filter(|_| eng.end.is_some());
+            let end = lost
+                .or_else(|| eng.end.clone())
+                .unwrap_or_else(|| here(Disposition::Dropped));
             let left = end.disposition == Disposition::LeftModel;
             let silence = if eng.client.proto == 6 {
                 Some(syn_gives_up_ms(&eng))

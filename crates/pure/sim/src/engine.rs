@@ -26,6 +26,8 @@ pub(crate) struct Engine<'a> {
     pub now_ms: u64,
     /// Where the main packet ended, if it did.
     pub end: Option<End>,
+    /// Where the refusal that came back for it (RST, ICMP) was lost.
+    pub refusal_end: Option<End>,
     /// The answer cannot be known: nothing more is followed.
     pub undecided: Option<End>,
     /// First delivery to a socket that is not the client's.
@@ -59,6 +61,7 @@ impl<'a> Engine<'a> {
             assumed: Vec::new(),
             now_ms: 0,
             end: None,
+            refusal_end: None,
             undecided: None,
             delivered: None,
             packets: 0,
@@ -130,8 +133,9 @@ impl<'a> Engine<'a> {
             return;
         }
         self.note(ns, skb, Detail::Drop { stage, reason });
-        if skb.main && self.end.is_none() {
-            self.end = Some(End {
+        let end = if skb.main { &mut self.end } else { &mut self.refusal_end };
+        if end.is_none() && skb.matters() {
+            *end = Some(End {
                 disposition: Disposition::Dropped,
                 netns: ns.id,
                 stage,

@@ -26,7 +26,8 @@ pub const CHECK: Check = Check {
 };
 
 fn suspects(broken: &Broken<'_>) -> Vec<Candidate> {
-    if inside_vxlan(broken) {
+    // A drop that a NetworkPolicy may want is not taken for a foreign one.
+    if inside_vxlan(broken) || broken.promise.policy {
         return Vec::new();
     }
     let Some(c) = culprit(broken) else { return Vec::new() };

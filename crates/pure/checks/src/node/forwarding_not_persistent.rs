@@ -1,7 +1,7 @@
 //! NW1011: forwarding is on now and will be off after the next boot.
 
 use crate::candidate::{Fix, Object};
-use crate::facts::{forwarding_links, hosts, sysctl};
+use crate::facts::{forwarding_links, has_sysctl_files, hosts, sysctl};
 use crate::registry::{Check, no_suspects};
 use crate::report::{Certainty, Finding, Severity};
 use netwhy_model::Cluster;
@@ -22,10 +22,10 @@ pub const CHECK: Check = Check {
 const KEY: &str = "net.ipv4.ip_forward";
 
 fn applies(cluster: &Cluster) -> Result<(), &'static str> {
-    if hosts(cluster).any(|(n, _)| n.files.is_ok()) {
+    if hosts(cluster).any(|(n, _)| n.files.as_ref().is_ok_and(|f| has_sysctl_files(f))) {
         Ok(())
     } else {
-        Err("no files of a node were recorded")
+        Err("no sysctl files of a node were recorded")
     }
 }
 
@@ -35,12 +35,7 @@ fn statics(cluster: &Cluster) -> Vec<Finding> {
         let (Ok(files), Some("1")) = (&node.files, sysctl(ns, KEY)) else {
             continue;
         };
-        // A dump of files without any sysctl.d folder says nothing about them.
-        if !files
-            .keys()
-            .any(|path| path.contains("/sysctl.d") || path == "/etc/sysctl.conf")
-            || node.pods.is_empty()
-        {
+        if !has_sysctl_files(files) || node.pods.is_empty() {
             continue;
         }
         let settings = who_sets(files, KEY);

@@ -4,7 +4,8 @@ use crate::candidate::{Broken, Candidate, Fix, Object};
 use crate::facts::{boot_evidence, forwarding_links, host_node, hosts, sysctl};
 use crate::registry::{Check, no_statics};
 use crate::report::Severity;
-use netwhy_model::{Cluster, Patch};
+use netwhy_model::link::LinkKind;
+use netwhy_model::{Cluster, NetnsId, Patch};
 use netwhy_sim::{DropReason, Stage};
 
 /// Registered in [`crate::registry::CHECKS`].
@@ -29,13 +30,29 @@ fn applies(cluster: &Cluster) -> Result<(), &'static str> {
     }
 }
 
-fn suspects(broken: &Broken<'_>) -> Vec<Candidate> {
+/// The node at which the packet ended in `ip_error()`, or whose end of a pod's link does not answer ARP for the pod's gateway:
+/// a proxy answers only where it would forward (`arp_process()`, `net/ipv4/arp.c`).
+pub(super) fn does_not_forward(broken: &Broken<'_>) -> Option<NetnsId> {
     let end = &broken.outcome.end;
-    if end.stage != Stage::IpError || end.reason != Some(DropReason::IpInAddrErrors) {
-        return Vec::new();
+    if end.stage == Stage::IpError && end.reason == Some(DropReason::IpInAddrErrors) {
+        return Some(end.netns);
     }
-    let ns = broken.cluster.ns(end.netns);
-    let (Some(name), Some("0")) = (host_node(broken.cluster, end.netns), sysctl(ns, KEY)) else {
+    let links = broken.cluster.ns(end.netns).links.as_ref().ok()?;
+    let asked_in_vain = end.reason == Some(DropReason::NeighFailed) && host_node(broken.cluster, end.netns).is_none();
+    links.iter().filter(|_| asked_in_vain).find_map(|l| match l.kind {
+        LinkKind::Veth {
+            peer: Some((host, _)), ..
+        } => Some(host),
+        _ => None,
+    })
+}
+
+fn suspects(broken: &Broken<'_>) -> Vec<Candidate> {
+    let Some(at) = does_not_forward(broken) else {
+        return Vec::new();
+    };
+    let ns = broken.cluster.ns(at);
+    let (Some(name), Some("0")) = (host_node(broken.cluster, at), sysctl(ns, KEY)) else {
         return Vec::new();
     };
     let mut evidence = vec![format!("{KEY} = 0")];
@@ -48,7 +65,7 @@ fn suspects(broken: &Broken<'_>) -> Vec<Candidate> {
         object: Object::node(name),
         node: Some(name.to_owned()),
         patches: vec![Patch::Sysctl {
-            netns: end.netns,
+            netns: at,
             key: KEY.to_owned(),
             value: "1".to_owned(),
         }],

@@ -173,6 +173,15 @@ fn kind(ctx: &mut Ctx<'_>, dir: &str, raw: &ip_json::Link, names: &Names<'_>) ->
         "" if raw.link_index.is_some() || raw.link.is_some() || names.masters.contains(raw.ifname.as_str()) => {
             LinkKind::Other(gap(ctx, dir, format!("the kind of link {} is not printed", raw.ifname)))
         }
+        // Weave Net's router reads this end of the pair itself and carries the frames to its peers.
+        "veth" if matches!(raw.ifname.as_str(), "vethwe-pcap" | "vethwe-datapath") => LinkKind::Other(gap(
+            ctx,
+            dir,
+            format!(
+                "link {} is read by Weave Net's router process: its way to other nodes is not modelled",
+                raw.ifname
+            ),
+        )),
         "veth" => LinkKind::Veth {
             peer: None,
             segment: None,

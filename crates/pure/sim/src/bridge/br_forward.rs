@@ -129,7 +129,7 @@ fn may_want(eng: &Engine<'_>, port: &Link, mac: Mac) -> bool {
     let Some(peer) = eng.cluster.ns(netns).links.as_ref().ok().and_then(|l| l.get(index)) else {
         return true;
     };
-    peer.master.is_some() || peer.mac == mac || peer.noarp
+    peer.master.is_some() || peer.mac == mac || peer.noarp || matches!(peer.kind, LinkKind::Other(_))
 }
 
 /// The bridge as a device of the host.

@@ -22,6 +22,9 @@ pub(crate) fn netif_receive_skb<'a>(eng: &mut Engine<'a>, ns: &'a Netns, mut skb
         return eng.drop(ns, &skb, Stage::NetifReceiveSkb, DropReason::DevReady);
     }
     eng.note(ns, &skb, Detail::Receive { link: link.index });
+    if let LinkKind::Other(gap) = link.kind {
+        return eng.unknown(ns, &skb, Stage::NetifReceiveSkb, gap);
+    }
     if let Some(gap) = link.program {
         let about = 0x200 | u32::from(skb.reply) | link.index << 12;
         if skb.matters() && eng.oracle.gap(Question { gap, about }, 2) == 1 {

@@ -124,6 +124,10 @@ impl Ask {
         if !link.up {
             return;
         }
+        if let LinkKind::Other(gap) = link.kind {
+            self.unknown = Some(gap);
+            return;
+        }
         let Ok(links) = &ns.links else { return };
         match link.master.and_then(|m| links.get(m)) {
             Some(bridge) if matches!(bridge.kind, LinkKind::Bridge { .. }) => {
