@@ -1,13 +1,12 @@
 //! One network namespace: its members, read on a thread that is inside.
 
+use crate::modules::{Modules, Presence};
 use crate::plan::{Budget, Detail, Role, Target};
 use crate::shelf::{Shelf, Why, run, run_within};
 use crate::{firewall, http, sysctl_tree};
 use netwhy_sys::sysctl;
 use std::fs;
 use std::io;
-
-use crate::modules::{Modules, Presence};
 
 /// `/proc/net` is the namespace of the process's first thread; this is ours.
 const PROC_NET: &str = "/proc/thread-self/net";
@@ -56,7 +55,7 @@ impl Reader<'_> {
                 self.dump(&mut shelf, name, argv);
             }
         }
-        shelf.result("sockets.txt", self.sockets());
+        self.sockets(&mut shelf);
         shelf.put("sysctl.txt", sysctl_tree::text());
         firewall::read(self, &mut shelf);
         self.conntrack(&mut shelf);
@@ -97,14 +96,25 @@ impl Reader<'_> {
     }
 
     /// `ss` asks over netlink, which loads the modules for it. Where they are not there, it reads `/proc/net`, which
-    /// says the same but for the device that a socket is bound to and whether an IPv6 socket is closed to IPv4.
-    fn sockets(&self) -> Result<Vec<u8>, Why> {
+    /// says less.
+    fn sockets(&self, shelf: &mut Shelf) {
+        const NAME: &str = "sockets.txt";
         let modules = ["inet_diag", "tcp_diag", "udp_diag"];
-        let safe = |module| self.modules.presence(module) == Presence::Safe;
-        if modules.into_iter().all(safe) {
-            return run(self.budget, &["ss", "-Htulpn"]);
+        if modules
+            .iter()
+            .all(|module| self.modules.presence(module) == Presence::Safe)
+        {
+            return shelf.result(NAME, run(self.budget, &["ss", "-Htulpn"]));
         }
-        run(self.budget, &["env", "PROC_ROOT=/proc", "ss", "-Htulpn"])
+        match run(self.budget, &["env", "PROC_ROOT=/proc", "ss", "-Htulpn"]) {
+            Ok(out) => {
+                shelf.put(NAME, out);
+                let why = "read from /proc/net, as sock_diag is not loaded: it does not say to which device a socket is \
+                           bound, nor which IPv6 sockets are closed to IPv4";
+                shelf.missing(NAME, why);
+            }
+            Err(why) => shelf.missing(NAME, why),
+        }
     }
 
     /// Connections. An empty table needs no command, and a large one costs the node too much.

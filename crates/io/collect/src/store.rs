@@ -4,6 +4,7 @@ use crate::file_tree::{self, Found, find};
 use netwhy_snapshot::{BundleError, Limits, Snapshot};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 /// Why a bundle could not be read or written.
@@ -144,8 +145,15 @@ pub fn read_bundle(path: &Path, limits: &Limits) -> Result<Snapshot, StoreError>
         path: path.to_owned(),
         source,
     };
-    if fs::metadata(path).map_err(at(path))?.is_dir() {
+    let kind = fs::metadata(path).map_err(at(path))?.file_type();
+    if kind.is_dir() {
         return read_folder(path, limits)?.map_err(bundle);
+    }
+    if !kind.is_file() && !kind.is_fifo() {
+        return Err(StoreError::NotAFile {
+            path: path.to_owned(),
+            why: "neither a file nor a folder".to_owned(),
+        });
     }
     // An archive is never larger than what is in it, but for some padding.
     let most = limits.total_bytes.saturating_add(1 << 20);
@@ -155,17 +163,9 @@ pub fn read_bundle(path: &Path, limits: &Limits) -> Result<Snapshot, StoreError>
 
 /// At most `most` bytes and one more.
 fn read_file(path: &Path, most: u64) -> Result<Vec<u8>, StoreError> {
-    let file = File::open(path).map_err(at(path))?;
-    if !file.metadata().map_err(at(path))?.is_file() {
-        return Err(StoreError::NotAFile {
-            path: path.to_owned(),
-            why: "neither a file nor a folder".to_owned(),
-        });
-    }
     let mut bytes = Vec::new();
-    file.take(most.saturating_add(1))
-        .read_to_end(&mut bytes)
-        .map_err(at(path))?;
+    let read = |file: File| file.take(most.saturating_add(1)).read_to_end(&mut bytes);
+    File::open(path).and_then(read).map_err(at(path))?;
     Ok(bytes)
 }
 
