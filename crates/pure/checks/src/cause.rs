@@ -40,18 +40,21 @@ pub(crate) struct Search<'a> {
     /// Every candidate by its key, with the patches of all who offered it.
     pub merged: BTreeMap<String, Candidate>,
     options: Options,
+    /// Changes are laid over the model; `false` only in a test.
+    counterfactuals: bool,
     tries: usize,
     /// Sets that open and do not heal.
     opens: Vec<CauseSet>,
 }
 
 impl<'a> Search<'a> {
-    pub fn new(cluster: &'a Cluster) -> Self {
+    pub fn new(cluster: &'a Cluster, counterfactuals: bool) -> Self {
         Search {
             cluster,
             patched: BTreeMap::new(),
             merged: BTreeMap::new(),
             options: Options::default(),
+            counterfactuals,
             tries: 0,
             opens: Vec::new(),
         }
@@ -166,7 +169,7 @@ impl<'a> Search<'a> {
 
     /// The cluster with these changes, made once.
     pub fn with(&mut self, taken: &[Candidate]) -> &Cluster {
-        if taken.is_empty() {
+        if taken.is_empty() || !self.counterfactuals {
             return self.cluster;
         }
         let patches: Vec<Patch> = taken.iter().flat_map(|c| c.patches.clone()).collect();

@@ -19,6 +19,8 @@ pub struct CheckOptions {
     pub promises_max: usize,
     /// Kept promises that a change is tried against.
     pub regression_max: usize,
+    /// Lay candidates over the model. Without it every change changes nothing, so no cause may be claimed: a test.
+    pub counterfactuals: bool,
 }
 
 impl Default for CheckOptions {
@@ -26,6 +28,7 @@ impl Default for CheckOptions {
         CheckOptions {
             promises_max: 200_000,
             regression_max: 5_000,
+            counterfactuals: true,
         }
     }
 }
@@ -99,7 +102,7 @@ fn sweep(
             Verdict::Left => *refused.entry("leaves the snapshot".to_owned()).or_default() += promise.members,
         }
     }
-    let mut search = Search::new(cluster);
+    let mut search = Search::new(cluster, options.counterfactuals);
     let mut explained: Vec<BrokenPromise> = Vec::new();
     for promise in broken {
         let at = trace(cluster, &promise.flow, &Options::default());
