@@ -62,12 +62,19 @@ fn v4(ip: Ipv4Addr) -> AddressHint {
         return AddressHint::Pod(who);
     }
     let shared = ip.octets()[0] == 100 && ip.octets()[1] & 0xc0 == 64;
-    if ip.is_private() || shared { AddressHint::Private } else { AddressHint::Public }
+    if ip.is_private() || shared {
+        AddressHint::Private
+    } else {
+        AddressHint::Public
+    }
 }
 
 fn find(ranges: &Ranges, ip: Ipv4Addr) -> Option<&'static str> {
     let inside = |net: [u8; 4], len: u32| (ip.to_bits() ^ Ipv4Addr::from(net).to_bits()) >> (32 - len) == 0;
-    ranges.iter().find(|(net, len, _)| inside(*net, *len)).map(|(_, _, who)| *who)
+    ranges
+        .iter()
+        .find(|(net, len, _)| inside(*net, *len))
+        .map(|(_, _, who)| *who)
 }
 
 #[cfg(test)]

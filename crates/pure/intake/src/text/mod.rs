@@ -36,10 +36,11 @@ pub fn read_text(text: &str) -> Vec<Observation> {
         }
         for mut observation in read_line(line, &lower, start) {
             resolve(&mut observation, &tried);
+            let full = all.len() == OBSERVATIONS_MAX;
             match all.iter_mut().find(|old| says_the_same(old, &observation)) {
                 Some(old) => merge(old, observation),
-                None if all.len() < OBSERVATIONS_MAX => all.push(observation),
-                None => return all,
+                None if full => return all,
+                None => all.push(observation),
             }
         }
     }
@@ -49,7 +50,8 @@ pub fn read_text(text: &str) -> Vec<Observation> {
 /// Lines with their offsets; a carriage return ends a line too, as progress meters use it.
 fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let base = text.as_ptr() as usize;
-    text.split(['\n', '\r']).map(move |line| (line.as_ptr() as usize - base, cut(line, LINE_BYTES_MAX)))
+    text.split(['\n', '\r'])
+        .map(move |line| (line.as_ptr() as usize - base, cut(line, LINE_BYTES_MAX)))
 }
 
 /// At most so many bytes, whole characters.
@@ -65,7 +67,12 @@ fn trying(line: &str, lower: &str) -> Option<SocketAddr> {
 }
 
 fn resolve(observation: &mut Observation, tried: &[SocketAddr]) {
-    if let Some(Target { host: Host::Name(_), address: address @ None, port }) = &mut observation.target {
+    if let Some(Target {
+        host: Host::Name(_),
+        address: address @ None,
+        port,
+    }) = &mut observation.target
+    {
         *address = tried.iter().rev().find(|t| Some(t.port()) == *port).map(SocketAddr::ip);
     }
 }
@@ -108,7 +115,11 @@ fn said(lower: &str) -> Vec<Said> {
         }
         all.extend(lower.match_indices(words).take(OBSERVATIONS_MAX).map(|(start, found)| {
             let end = start + found.len();
-            Said { start, end, kind: *kind }
+            Said {
+                start,
+                end,
+                kind: *kind,
+            }
         }));
     }
     all.sort_by_key(|s| (std::cmp::Reverse(s.end - s.start), s.start));
@@ -126,8 +137,13 @@ fn said(lower: &str) -> Vec<Said> {
 fn place_of(targets: &[Found], phrase: Said) -> Option<usize> {
     let before = targets.iter().rposition(|t| t.start < phrase.end);
     let mut place = before.or(if targets.is_empty() { None } else { Some(0) })?;
-    // `Get "http://api:80/": dial tcp 10.0.0.1:80: …`, twice the same place: one of them.
-    while place > 0 && targets.get(place - 1).is_some_and(|t| Some(&t.target) == targets.get(place).map(|p| &p.target)) {
+    // `lookup api.shop on 10.96.0.10:53: read udp 10.96.0.10:53: …`: the name is what failed.
+    if let Some(name) = targets.get(..place)?.iter().rposition(|t| t.server.is_some()) {
+        return Some(name);
+    }
+    // `Get "http://10.0.0.1:80/": dial tcp 10.0.0.1:80: …`, twice the same place: one of them.
+    let same = |a: usize, b: usize| matches!((targets.get(a), targets.get(b)), (Some(a), Some(b)) if same_place(&a.target, &b.target));
+    while place > 0 && same(place - 1, place) {
         place -= 1;
     }
     Some(place)
@@ -145,7 +161,10 @@ fn observation(line: &str, lower: &str, start: usize, phrase: Said, found: Optio
         server: found.and_then(|f| f.server),
         after_ms,
         time_class: TimeClass::of(after_ms),
-        client: CLIENTS.iter().find(|(words, _)| lower.contains(words)).map_or(Client::Other, |(_, client)| *client),
+        client: CLIENTS
+            .iter()
+            .find(|(words, _)| lower.contains(words))
+            .map_or(Client::Other, |(_, client)| *client),
         words: words.to_owned(),
         span: start + lead..start + lead + words.len(),
         lines: 1,
@@ -173,20 +192,27 @@ fn in_context(kind: Kind, lower: &str, after_ms: Option<u64>, found: Option<&Fou
 
 /// `after 1000 milliseconds`, `after 0 ms`, `after 3.05 s`.
 fn after_ms(lower: &str) -> Option<u64> {
-    lower.match_indices("after ").take(OBSERVATIONS_MAX).find_map(|(at, word)| {
-        let rest = &lower[at + word.len()..];
-        let digits = rest.bytes().take(16).take_while(|b| b.is_ascii_digit() || *b == b'.').count();
-        let unit = rest[digits..].trim_start();
-        if ["ms", "milliseconds", "millis"].iter().any(|u| unit.starts_with(u)) {
-            return rest[..digits].parse().ok();
-        }
-        if !unit.starts_with('s') {
-            return None;
-        }
-        let seconds: f64 = rest[..digits].parse().ok().filter(|s| *s < 1e9)?;
-        // Below 1e12, and not negative: digits and dots only.
-        Some((seconds * 1000.0) as u64)
-    })
+    lower
+        .match_indices("after ")
+        .take(OBSERVATIONS_MAX)
+        .find_map(|(at, word)| {
+            let rest = &lower[at + word.len()..];
+            let digits = rest
+                .bytes()
+                .take(16)
+                .take_while(|b| b.is_ascii_digit() || *b == b'.')
+                .count();
+            let unit = rest[digits..].trim_start();
+            if ["ms", "milliseconds", "millis"].iter().any(|u| unit.starts_with(u)) {
+                return rest[..digits].parse().ok();
+            }
+            if !unit.starts_with('s') {
+                return None;
+            }
+            let seconds: f64 = rest[..digits].parse().ok().filter(|s| *s < 1e9)?;
+            // Below 1e12, and not negative: digits and dots only.
+            Some((seconds * 1000.0) as u64)
+        })
 }
 
 /// Two lines about one failure.

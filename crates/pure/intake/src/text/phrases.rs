@@ -47,6 +47,7 @@ pub(super) const PHRASES: &[(&str, Kind, bool)] = &[
     // curl
     ("couldn't connect to server", ConnectFailed, false),
     ("could not connect to server", ConnectFailed, false),
+    ("timeout was reached", ConnectTimeout, false),
     ("connection timeout after", ConnectTimeout, false),
     ("operation timed out after", Hang, false),
     ("resolving timed out", Dns(DnsError::Unanswered), false),
@@ -89,13 +90,26 @@ pub(super) const PHRASES: &[(&str, Kind, bool)] = &[
     ("enotfound", Dns(DnsError::NotFound), false),
     ("eai_again", Dns(DnsError::Unanswered), false),
     ("servfail", Dns(DnsError::ServFail), false),
-    ("connection timed out; no servers could be reached", Dns(DnsError::Unanswered), false),
+    (
+        "connection timed out; no servers could be reached",
+        Dns(DnsError::Unanswered),
+        false,
+    ),
     ("no servers could be reached", Dns(DnsError::Unanswered), false),
     ("communications error to", Dns(DnsError::Unanswered), false),
 ];
 
 /// A line has one of these if it speaks of a connection.
-pub(super) const CONNECTS: &[&str] = &["connect", "dial tcp", "/dev/tcp/", "urlopen", "[errno ", "socket", "os error"];
+pub(super) const CONNECTS: &[&str] = &[
+    "connect",
+    "dial tcp",
+    "/dev/tcp/",
+    "urlopen",
+    "[errno ",
+    "socket",
+    "os error",
+    "java.net.",
+];
 
 /// Words of a line, and who uses them; the first that is found counts.
 pub(super) const CLIENTS: &[(&str, Client)] = &[

@@ -31,7 +31,6 @@ const NAME_BEFORE: &[&str] = &[
     "getaddrinfo enotfound ",
     "getaddrinfo eai_again ",
     "can't find ",
-    "resolving ",
 ];
 /// Before these stand a host and, in one of several forms, a port.
 const HOST_BEFORE: &[&str] = &[
@@ -63,18 +62,34 @@ pub(super) fn find(line: &str, lower: &str) -> Vec<Found> {
             continue;
         };
         if line[end..].starts_with("->") {
-            source = found.target.ip().zip(found.target.port).map(|(ip, port)| SocketAddr::new(ip, port));
+            source = found
+                .target
+                .ip()
+                .zip(found.target.port)
+                .map(|(ip, port)| SocketAddr::new(ip, port));
             at = end + 2;
             continue;
         }
-        all.push(Found { start: at, end, source: source.take(), ..found });
+        all.push(Found {
+            start: at,
+            end,
+            source: source.take(),
+            ..found
+        });
         at = end;
     }
     all
 }
 
 fn found(target: Target) -> Found {
-    Found { start: 0, end: 0, target, source: None, lookup: false, server: None }
+    Found {
+        start: 0,
+        end: 0,
+        target,
+        source: None,
+        lookup: false,
+        server: None,
+    }
 }
 
 /// A target that begins at a byte, with its end.
@@ -85,6 +100,20 @@ fn starts_here(line: &str, lower: &str, at: usize) -> Option<(usize, Found)> {
         let start = at + rest.len() - part.len();
         return with_port(line, start, "/").map(|(end, t)| (end, found(t)));
     }
+    if let Some(before) = NAME_BEFORE.iter().find(|b| rest.starts_with(**b)) {
+        let (end, host) = host(line, at + before.len())?;
+        return Some((
+            end,
+            Found {
+                lookup: true,
+                ..found(Target {
+                    host,
+                    address: None,
+                    port: None,
+                })
+            },
+        ));
+    }
     if !begins {
         return None;
     }
@@ -93,10 +122,6 @@ fn starts_here(line: &str, lower: &str, at: usize) -> Option<(usize, Found)> {
     }
     if let Some((start, default)) = url(rest) {
         return host_port(line, at + start, Some(default)).map(|(end, t)| (end, found(t)));
-    }
-    if let Some(before) = NAME_BEFORE.iter().find(|b| rest.starts_with(**b)) {
-        let (end, host) = host(line, at + before.len())?;
-        return Some((end, Found { lookup: true, ..found(Target { host, address: None, port: None }) }));
     }
     if let Some(before) = HOST_BEFORE.iter().find(|b| rest.starts_with(**b)) {
         return host_port(line, at + before.len(), None).map(|(end, t)| (end, found(t)));
@@ -120,21 +145,50 @@ fn lookup(line: &str, at: usize) -> Option<(usize, Found)> {
         server = target.ip().map(|ip| SocketAddr::new(ip, target.port.unwrap_or(53)));
         end = after;
     }
-    Some((end, Found { lookup: true, server, ..found(Target { host, address: None, port: None }) }))
+    Some((
+        end,
+        Found {
+            lookup: true,
+            server,
+            ..found(Target {
+                host,
+                address: None,
+                port: None,
+            })
+        },
+    ))
 }
 
 /// Where the host of a URL begins, and the port of its scheme.
 fn url(rest: &str) -> Option<(usize, u16)> {
-    const SCHEMES: &[(&str, u16)] =
-        &[("http://", 80), ("https://", 443), ("ws://", 80), ("wss://", 443), ("tcp://", 0), ("redis://", 6379)];
-    SCHEMES.iter().find(|(s, _)| rest.starts_with(s)).map(|(s, port)| (s.len(), *port))
+    const SCHEMES: &[(&str, u16)] = &[
+        ("http://", 80),
+        ("https://", 443),
+        ("ws://", 80),
+        ("wss://", 443),
+        ("tcp://", 0),
+        ("redis://", 6379),
+    ];
+    SCHEMES
+        .iter()
+        .find(|(s, _)| rest.starts_with(s))
+        .map(|(s, port)| (s.len(), *port))
 }
 
 /// `host='10.0.21.231', port=3000`.
 fn pool(line: &str, at: usize) -> Option<(usize, Found)> {
     let (end, host) = host(line, at)?;
-    let port = line[end..].strip_prefix("', port=").and_then(|rest| number(rest).map(|(_, port)| port));
-    Some((end, found(Target { host, address: None, port })))
+    let port = line[end..]
+        .strip_prefix("', port=")
+        .and_then(|rest| number(rest).map(|(_, port)| port));
+    Some((
+        end,
+        found(Target {
+            host,
+            address: None,
+            port,
+        }),
+    ))
 }
 
 /// A host and a port: `H:P`, `H port P`, `H (H)|IP|:P`; or a host alone if it is an address, or `default` is given.
@@ -148,7 +202,14 @@ fn host_port(line: &str, at: usize, default: Option<u16>) -> Option<(usize, Targ
     }
     let port = default.filter(|port| *port != 0);
     let enough = default.is_some() || matches!(host, Host::Ip(_));
-    enough.then_some((end, Target { host, address: None, port }))
+    enough.then_some((
+        end,
+        Target {
+            host,
+            address: None,
+            port,
+        },
+    ))
 }
 
 /// wget: `api.shop (api.shop)|10.0.21.231|:3000`; curl: `api.shop (10.0.21.231) port 3000`.
@@ -160,10 +221,16 @@ fn piped(line: &str, end: usize, name: &Host) -> Option<(usize, Target)> {
         Some(_) => host(line, after + 1).map(|(e, h)| (h, e + 1))?,
         None => host(line, end + 2).map(|(_, h)| (h, after))?,
     };
-    let (Host::Ip(ip), rest) = (ip, line.get(tail..)?) else { return None };
+    let (Host::Ip(ip), rest) = (ip, line.get(tail..)?) else {
+        return None;
+    };
     let separator = [":", " port "].into_iter().find(|s| rest.starts_with(s))?;
     let (digits, port) = number(&rest[separator.len()..])?;
-    let target = Target { host: name.clone(), address: Some(ip), port: Some(port) };
+    let target = Target {
+        host: name.clone(),
+        address: Some(ip),
+        port: Some(port),
+    };
     Some((tail + separator.len() + digits, target))
 }
 
@@ -171,7 +238,14 @@ fn with_port(line: &str, at: usize, separator: &str) -> Option<(usize, Target)> 
     let (end, host) = host(line, at)?;
     let rest = line[end..].strip_prefix(separator)?;
     let (digits, port) = number(rest)?;
-    Some((end + separator.len() + digits, Target { host, address: None, port: Some(port) }))
+    Some((
+        end + separator.len() + digits,
+        Target {
+            host,
+            address: None,
+            port: Some(port),
+        },
+    ))
 }
 
 /// An address where no word announces it: `IP:P`, `[IP]:P`, `[IP] P`, `|IP|:P`, `(IP)`, `IP`.
@@ -182,11 +256,27 @@ fn address(line: &str, at: usize) -> Option<(usize, Target)> {
     }
     let rest = &line[end..];
     let bracketed = line[at..].starts_with('[');
-    let separator = [":", "|:", " "].into_iter().find(|s| rest.starts_with(s) && (*s != " " || bracketed));
+    let separator = [":", "|:", " "]
+        .into_iter()
+        .find(|s| rest.starts_with(s) && (*s != " " || bracketed));
     let port = separator.and_then(|s| number(&rest[s.len()..]).map(|(digits, port)| (end + s.len() + digits, port)));
     Some(match port {
-        Some((end, port)) => (end, Target { host, address: None, port: Some(port) }),
-        None => (end, Target { host, address: None, port: None }),
+        Some((end, port)) => (
+            end,
+            Target {
+                host,
+                address: None,
+                port: Some(port),
+            },
+        ),
+        None => (
+            end,
+            Target {
+                host,
+                address: None,
+                port: None,
+            },
+        ),
     })
 }
 
@@ -194,7 +284,11 @@ fn address(line: &str, at: usize) -> Option<(usize, Target)> {
 fn host(line: &str, at: usize) -> Option<(usize, Host)> {
     let rest = line.get(at..)?;
     if let Some(inner) = rest.strip_prefix(['[', '/']) {
-        let close = if rest.starts_with('[') { inner.find(']')? } else { run(inner, "0123456789.") };
+        let close = if rest.starts_with('[') {
+            inner.find(']')?
+        } else {
+            run(inner, "0123456789.")
+        };
         let ip = inner[..close].parse::<IpAddr>().ok()?;
         return Some((at + 1 + close + usize::from(rest.starts_with('[')), Host::Ip(ip)));
     }
@@ -207,7 +301,12 @@ fn host(line: &str, at: usize) -> Option<(usize, Host)> {
     if let Ok(ip) = rest[..hex].parse::<Ipv6Addr>() {
         return Some((at + hex, Host::Ip(ip.into())));
     }
-    let length = trimmed(rest, rest.bytes().take_while(|b| b.is_ascii_alphanumeric() || b"._-".contains(b)).count());
+    let length = trimmed(
+        rest,
+        rest.bytes()
+            .take_while(|b| b.is_ascii_alphanumeric() || b"._-".contains(b))
+            .count(),
+    );
     let name = &rest[..length];
     let good = (1..=253).contains(&length) && name.bytes().any(|b| b.is_ascii_alphabetic());
     good.then(|| (at + length, Host::Name(name.to_owned())))
