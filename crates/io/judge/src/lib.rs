@@ -11,3 +11,13 @@
 pub mod question;
 pub mod rename;
 pub mod score;
+
+use netwhy_checks::{CheckOptions, check};
+use netwhy_model::Cluster;
+use netwhy_view::report::ReportView;
+
+/// The report of `check` as machines get it. `null` if it cannot be written as JSON, which judges as an empty report.
+pub fn report_json(cluster: &Cluster) -> serde_json::Value {
+    let report = check(cluster, &CheckOptions::default());
+    serde_json::to_value(ReportView::new(cluster.name.clone(), cluster, &report)).unwrap_or_default()
+}

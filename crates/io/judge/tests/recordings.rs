@@ -1,7 +1,11 @@
 //! The score on the recorded clusters that the repository holds.
 
 use netwhy_judge::question::protocol;
-use netwhy_judge::score::{FlowScore, Measured, Recordings, endpoints, judge_flows, print_flows, strangers};
+use netwhy_judge::report_json;
+use netwhy_judge::score::{
+    CheckScore, FlowScore, Measured, Recordings, endpoints, judge_flows, judge_report, print_checks, print_flows,
+    strangers,
+};
 use netwhy_model::Cluster;
 use netwhy_view::FlowAnswer;
 use std::collections::{BTreeMap, BTreeSet};
@@ -88,4 +92,46 @@ fn an_unknown_rule_set_makes_no_answer_wrong() {
     assert!(strange.is_empty(), "{strange:#?}");
     assert_eq!((score.wrong, score.other_backend), (0, 0), "{:#?}", score.list);
     assert!(score.unknown > 0 && score.right > score.judged / 3, "{score:?}");
+}
+
+/// Faults whose cause must come first, at the right place.
+const NAMED: [&str; 7] = [
+    "vtep-mac-wrong-n1",
+    "kube-proxy-stale-n1",
+    "ip-forward-off-n1",
+    "bridge-nf-off-n1",
+    "route-missing-n1-to-n2",
+    "vxlan-udp-blocked-in-n2",
+    "pod-no-default-route",
+];
+const HEALTHY: [&str; 3] = [
+    "healthy",
+    "kubeproxy-1.36.2-iptables-nft",
+    "kubeproxy-1.36.2-iptables-legacy",
+];
+
+fn report(name: &str) -> (String, CheckScore) {
+    let cluster = Cluster::build(recordings().snapshot(name).unwrap());
+    let baseline = recordings().baseline(name);
+    let score = judge_report(&report_json(&cluster), recordings().truth(name).unwrap(), &baseline);
+    (name.to_owned(), score)
+}
+
+#[test]
+fn the_right_cause_comes_first() {
+    let scores: Vec<_> = NAMED.map(report).into();
+    let table = print_checks(&scores, 5);
+    println!("{table}");
+    for (name, score) in &scores {
+        assert_eq!((score.rank, score.place_first), (Some(1), true), "{name}\n{table}");
+        assert!(score.alarms.is_empty(), "{name}\n{table}");
+    }
+}
+
+#[test]
+fn silent_where_nothing_is_wrong() {
+    let scores: Vec<_> = HEALTHY.map(report).into();
+    let table = print_checks(&scores, 5);
+    println!("{table}");
+    assert!(scores.iter().all(|(_, score)| score.alarms.is_empty()), "{table}");
 }

@@ -1,6 +1,7 @@
 //! Understand, do not fit: a recording under other names gives the same answers, under the other names.
 
 use netwhy_judge::rename::Renaming;
+use netwhy_judge::report_json;
 use netwhy_judge::score::{Measured, Recordings};
 use netwhy_model::Cluster;
 use netwhy_view::FlowAnswer;
@@ -71,5 +72,43 @@ fn nothing_keeps_its_name() {
             );
         }
         assert!(!path.contains("k8s-n") && !path.contains("shop_"), "{path}");
+    }
+}
+
+/// What a finding says to machines, but for the words.
+fn findings(report: &Value, rename: impl Fn(&Value) -> Value) -> Vec<String> {
+    let list = report["findings"].as_array().unwrap().iter().map(rename);
+    let keys = [
+        "code",
+        "severity",
+        "certainty",
+        "faults",
+        "object",
+        "node",
+        "broken",
+        "broken_pods",
+        "caused_by",
+    ];
+    let mut list: Vec<String> = list
+        .map(|f| keys.map(|key| format!("{key} {}", f[key])).join(", "))
+        .collect();
+    list.sort();
+    list
+}
+
+#[test]
+fn other_names_same_findings() {
+    let recordings = recordings();
+    for (name, seed) in RENAMED {
+        let snapshot = recordings.snapshot(name).unwrap();
+        let renaming = Renaming::new(&snapshot, seed);
+        let found = report_json(&Cluster::build(renaming.snapshot(&snapshot)));
+        let expected = report_json(&Cluster::build(snapshot));
+        assert_eq!(
+            findings(&found, Value::clone),
+            findings(&expected, |f| renaming.finding(f)),
+            "{name}"
+        );
+        assert_eq!(found["findings"][0]["code"], expected["findings"][0]["code"], "{name}");
     }
 }
