@@ -78,8 +78,14 @@ fn run<'a>(
         let (group, later) = rest.split_at(same);
         rest = later;
         if group.iter().any(|e| is_nat(ns, e)) {
-            let order = ordered(eng, ns, hook, group);
-            if !nf_nat_inet_fn(eng, ns, hook, skb, links, &order) {
+            let several = (group.len() > 1).then(|| ordered(eng, ns, hook, group));
+            if !nf_nat_inet_fn(eng, ns, hook, skb, links, several.as_deref().unwrap_or(group)) {
+                return Hooked::Drop;
+            }
+            continue;
+        }
+        if let [entry] = group {
+            if !is_idle(ns, hook, entry) && one(eng, ns, hook, skb, links, entry) == Hooked::Drop {
                 return Hooked::Drop;
             }
             continue;

@@ -111,11 +111,6 @@ fn table_lookup<'a>(
             RouteKind::Prohibit => return Err(FibError::Errno(Errno::Acces)),
             RouteKind::Unicast | RouteKind::Local | RouteKind::Broadcast | RouteKind::Multicast => {}
         }
-        let alive: Vec<&NextHop> = route
-            .nexthops
-            .iter()
-            .filter(|n| !n.dead && (key.oif == 0 || n.ifindex == key.oif))
-            .collect();
         if route.nexthops.is_empty() {
             return Ok(Some(FibResult {
                 route,
@@ -123,10 +118,13 @@ fn table_lookup<'a>(
                 table: number,
             }));
         }
-        let Some(first) = alive.first() else { continue };
-        let nexthop = if alive.len() > 1 {
-            let weights: Vec<u32> = alive.iter().map(|n| n.weight).collect();
-            alive[eng.oracle.weighted(&weights)]
+        let usable = |n: &&NextHop| !n.dead && (key.oif == 0 || n.ifindex == key.oif);
+        let mut alive = route.nexthops.iter().filter(usable);
+        let Some(first) = alive.next() else { continue };
+        let nexthop = if alive.next().is_some() {
+            let hops: Vec<&NextHop> = route.nexthops.iter().filter(usable).collect();
+            let weights: Vec<u32> = hops.iter().map(|n| n.weight).collect();
+            hops[eng.oracle.weighted(&weights)]
         } else {
             first
         };
