@@ -3,11 +3,13 @@
 //! | module | what it compares |
 //! |---|---|
 //! | [`score`] | answers with the connections that were measured when a cluster was recorded |
+//! | [`predict`] | the simulator with real sockets in a lab |
 //! | [`rename`] | answers about a cluster with answers about the same cluster under other names |
 //! | [`question`] | (a question as a file of flows asks it becomes a flow of the model) |
 //!
 //! The referee may see every crate but the binary. It decides nothing and changes nothing: what differs is listed.
 
+pub mod predict;
 pub mod question;
 pub mod rename;
 pub mod score;
