@@ -12,12 +12,12 @@
 //! candidates only.
 
 pub mod address;
-//pub mod candidates;
-//pub mod capture;
+pub mod candidates;
+pub mod capture;
 pub mod observation;
 pub mod text;
 
-//pub use candidates::{Candidate, Question, candidates, questions};
-//pub use capture::{CaptureObservation, FlowObservation, read_capture};
+pub use candidates::{Candidate, Question, candidates, questions};
+pub use capture::{CaptureObservation, FlowObservation, read_capture};
 pub use observation::{Client, DnsError, Host, Kind, Observation, Target, TimeClass};
 pub use text::read_text;

@@ -136,17 +136,19 @@ fn said(lower: &str) -> Vec<Said> {
 /// The target that a phrase speaks of: the last one before it, else the first one after it.
 fn place_of(targets: &[Found], phrase: Said) -> Option<usize> {
     let before = targets.iter().rposition(|t| t.start < phrase.end);
-    let mut place = before.or(if targets.is_empty() { None } else { Some(0) })?;
+    let place = before.or(if targets.is_empty() { None } else { Some(0) })?;
     // `lookup api.shop on 10.96.0.10:53: read udp 10.96.0.10:53: …`: the name is what failed.
     if let Some(name) = targets.get(..place)?.iter().rposition(|t| t.server.is_some()) {
         return Some(name);
     }
     // `Get "http://10.0.0.1:80/": dial tcp 10.0.0.1:80: …`, twice the same place: one of them.
     let same = |a: usize, b: usize| matches!((targets.get(a), targets.get(b)), (Some(a), Some(b)) if same_place(&a.target, &b.target));
-    while place > 0 && same(place - 1, place) {
-        place -= 1;
+    let mut first = place;
+    while first > 0 && same(first - 1, first) {
+        first -= 1;
     }
-    Some(place)
+    let with_port = |at: &usize| targets.get(*at).is_some_and(|t| t.target.port.is_some());
+    Some((first..=place).find(with_port).unwrap_or(first))
 }
 
 fn observation(line: &str, lower: &str, start: usize, phrase: Said, found: Option<&Found>) -> Observation {
