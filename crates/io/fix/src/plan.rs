@@ -262,7 +262,7 @@ impl Step {
                     ..plain("edit", format!("{path}: {} commented out", count(lines.len())), note)
                 }
             }
-            Step::Unsupported(manual) => plain("type", command(&manual.argv), &manual.what),
+            Step::Unsupported(manual) => plain("type", manual.commands.join("; "), &manual.what),
             Step::Verify => plain("check", "collect and trace again".to_owned(), ""),
         }
     }
@@ -281,7 +281,7 @@ impl Step {
                 let script: Vec<String> = lines.iter().map(|(line, _)| format!("{line}s/^/# /")).collect();
                 command(&["sed", "-i", &script.join(";"), path])
             }
-            Step::Unsupported(manual) => command(&manual.argv),
+            Step::Unsupported(manual) => manual.commands.join("; "),
             Step::Verify => return None,
         })
     }

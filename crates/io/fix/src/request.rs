@@ -38,8 +38,8 @@ pub struct SysctlChange {
 pub struct Manual {
     /// What it does.
     pub what: String,
-    /// The command, not quoted.
-    pub argv: Vec<String>,
+    /// Shell commands, quoted by who made them.
+    pub commands: Vec<String>,
 }
 
 /// Where it is done.

@@ -382,7 +382,7 @@ fn what_netwhy_does_not_do_is_a_command() {
     let Some(node) = node() else { return };
     let manual = Manual {
         what: "the route is missing".into(),
-        argv: ["ip", "route", "add", "10.244.2.0/24"].map(Into::into).into(),
+        commands: vec!["ip route add 10.244.2.0/24".into()],
     };
     let request = Request {
         manual: vec![manual],

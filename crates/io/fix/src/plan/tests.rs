@@ -153,12 +153,4 @@ fn commands_are_quoted() {
         note: String::new(),
     };
     assert_eq!(edit.command().as_deref(), Some("sed -i '28s/^/# /' /etc/sysctl.conf"));
-    let manual = Manual {
-        what: "w".into(),
-        argv: vec!["ip".into(), "link".into(), "set".into(), "a b".into()],
-    };
-    assert_eq!(
-        Step::Unsupported(manual).command().as_deref(),
-        Some("ip link set 'a b'")
-    );
 }

@@ -14,7 +14,7 @@ use table::{QUESTIONS, Row};
 pub struct Candidate {
     /// From 1.
     pub rank: u8,
-    /// A name of the problem.
+    /// A name of the problem; that of the check's finding where there is such a check.
     pub name: &'static str,
     /// Ids of the fault catalogue, the nearest first.
     pub faults: &'static [&'static str],

@@ -35,12 +35,12 @@ use Only::{Always, Inside, Outside, Service};
 pub(super) const TIMEOUT: &[Row] = &[
     row(Outside, "masquerade-missing", "packets leave with the pod's address", "tcpdump on the node's uplink: is the source the pod's address", &["masquerade-missing"]),
     row(Always, "ip-forward-disabled", "forwarding off on the client's node", "sysctl net.ipv4.ip_forward and net.ipv4.conf.cni0.forwarding on the client's node", &["ip-forward-off", "iface-forwarding-off"]),
-    row(Inside, "vxlan-blocked", "VXLAN blocked or broken between nodes", "tcpdump udp port 8472 on the other node's uplink while it is tried", &["vxlan-udp-blocked", "security-group-blocks", "vtep-mac-stale", "vxlan-fdb-missing"]),
+    row(Inside, "vxlan-udp-blocked", "VXLAN blocked or broken between nodes", "tcpdump udp port 8472 on the other node's uplink while it is tried", &["vxlan-udp-blocked", "security-group-blocks", "vtep-mac-stale", "vxlan-fdb-missing"]),
     row(Always, "policy-drops", "NetworkPolicy that drops", "kubectl get networkpolicy in both namespaces: does one select either end", &["np-default-deny-ingress", "np-default-deny-egress"]),
-    row(Always, "forward-drops", "firewall in FORWARD", "iptables-save, iptables-legacy-save and nft list ruleset on both nodes: DROP in FORWARD", &["forward-policy-drop", "native-nft-drop", "iptables-legacy-nft-mix"]),
-    row(Service, "service-rules-stale", "Service rules missing or stale", "iptables-save on the client's node: a rule for this address and port, and do its targets equal the EndpointSlice", &["kubeproxy-stale-rules", "kubeproxy-down", "svc-port-not-exposed"]),
-    row(Inside, "pod-route-missing", "route to the other node's pods missing", "ip route on the client's node: one for each other node's pod range", &["route-to-podcidr-missing", "return-route-missing"]),
-    row(Service, "bridge-nf-off", "bridge-nf-call-iptables off, and the endpoint is on the client's node", "sysctl net.bridge.bridge-nf-call-iptables on the client's node", &["bridge-nf-off", "br-netfilter-missing"]),
+    row(Always, "forward-policy-drop", "firewall in FORWARD", "iptables-save, iptables-legacy-save and nft list ruleset on both nodes: DROP in FORWARD", &["forward-policy-drop", "native-nft-drop", "iptables-legacy-nft-mix"]),
+    row(Service, "kube-proxy-rules-stale", "Service rules missing or stale", "iptables-save on the client's node: a rule for this address and port, and do its targets equal the EndpointSlice", &["kubeproxy-stale-rules", "kubeproxy-down", "svc-port-not-exposed"]),
+    row(Inside, "route-to-podcidr-missing", "route to the other node's pods missing", "ip route on the client's node: one for each other node's pod range", &["route-to-podcidr-missing", "return-route-missing"]),
+    row(Service, "bridge-nf-call-iptables-disabled", "bridge-nf-call-iptables off, and the endpoint is on the client's node", "sysctl net.bridge.bridge-nf-call-iptables on the client's node", &["bridge-nf-off", "br-netfilter-missing"]),
     row(Outside, "egress-blocked", "firewall or NAT gateway outside the cluster", "does the same connection work from the node itself", &["egress-firewall-proxy", "nat-gateway-missing"]),
     row(Always, "conntrack-full", "connection tracking table full", "sysctl net.netfilter.nf_conntrack_count and nf_conntrack_max", &["conntrack-table-full"]),
 ];
@@ -54,9 +54,9 @@ pub(super) const PROBE: &[Row] = &[
 
 #[rustfmt::skip]
 pub(super) const REFUSED: &[Row] = &[
-    row(Service, "service-without-endpoints", "Service without ready endpoints", "kubectl get endpointslices: is any endpoint ready", &["svc-selector-mismatch", "svc-endpoints-not-ready", "svc-no-endpoints-reject"]),
-    row(Always, "not-listening", "nobody listens on that port of the pod", "ss -ltn in the pod", &["app-not-listening", "app-listens-wrong-port"]),
-    row(Service, "target-port-wrong", "targetPort is not the port that the pod listens on", "ss -ltn in the pod against targetPort", &["svc-targetport-wrong", "svc-named-port-missing"]),
+    row(Service, "service-selects-nothing", "Service without ready endpoints", "kubectl get endpointslices: is any endpoint ready", &["svc-selector-mismatch", "svc-endpoints-not-ready", "svc-no-endpoints-reject"]),
+    row(Always, "application-not-listening", "nobody listens on that port of the pod", "ss -ltn in the pod", &["app-not-listening", "app-listens-wrong-port"]),
+    row(Service, "service-target-port-wrong", "targetPort is not the port that the pod listens on", "ss -ltn in the pod against targetPort", &["svc-targetport-wrong", "svc-named-port-missing"]),
     row(Always, "listens-on-localhost", "the process listens on 127.0.0.1 only", "ss -ltn in the pod: the local address", &["app-listens-localhost"]),
     row(Inside, "policy-rejects", "NetworkPolicy or firewall that rejects", "tcpdump at the client: ICMP or RST, and from which address", &["np-default-deny-ingress", "forward-reject-rule"]),
     row(Always, "sidecar-dead", "the sidecar that takes all connections is dead", "is every destination refused while ping works", &["sidecar-redirect-dead"]),
@@ -79,9 +79,9 @@ pub(super) const NO_ROUTE_ARP: &[Row] = &[
 
 #[rustfmt::skip]
 pub(super) const NET_UNREACHABLE: &[Row] = &[
-    row(Always, "pod-default-route-missing", "the pod has no default route", "ip route in the pod", &["pod-no-default-route", "pod-eth0-down"]),
+    row(Always, "pod-no-default-route", "the pod has no default route", "ip route in the pod", &["pod-no-default-route", "pod-eth0-down"]),
     row(Service, "service-rules-missing", "no rule for this Service address on the client's node", "iptables-save on the client's node: a rule for this address and port", &["kubeproxy-down", "svc-port-not-exposed", "ruleset-flushed"]),
-    row(Inside, "pod-route-missing", "route to the other node's pods missing", "ip route on the client's node: one for each other node's pod range", &["route-to-podcidr-missing"]),
+    row(Inside, "route-to-podcidr-missing", "route to the other node's pods missing", "ip route on the client's node: one for each other node's pod range", &["route-to-podcidr-missing"]),
     row(Always, "main-rule-missing", "the rule that looks up table main is missing", "ip rule on the client's node", &["ip-rule-main-missing"]),
 ];
 
@@ -113,7 +113,7 @@ pub(super) const HANG: &[Row] = &[
 
 #[rustfmt::skip]
 pub(super) const ANSWERED_ELSEWHERE: &[Row] = &[
-    row(Inside, "bridge-nf-off", "bridge-nf-call-iptables off: the reply skips the translation back", "sysctl net.bridge.bridge-nf-call-iptables on the client's node", &["bridge-nf-off", "br-netfilter-missing"]),
+    row(Inside, "bridge-nf-call-iptables-disabled", "bridge-nf-call-iptables off: the reply skips the translation back", "sysctl net.bridge.bridge-nf-call-iptables on the client's node", &["bridge-nf-off", "br-netfilter-missing"]),
     row(Inside, "reply-bypasses-nat", "the reply takes a way around the node that translated", "is the endpoint on the client's node; ip route get CLIENT on the endpoint's node", &["hairpin-off", "return-route-missing"]),
 ];
 
@@ -148,20 +148,20 @@ pub(super) type Asked = (&'static str, &'static [(&'static str, &'static [&'stat
 #[rustfmt::skip]
 pub(super) const QUESTIONS: &[Asked] = &[
     ("does the same connection work from a pod on another node?", &[
-        ("yes", &["ip-forward-disabled", "forward-drops", "service-rules-stale", "bridge-nf-off", "conntrack-full", "masquerade-missing", "service-rules-missing", "main-rule-missing", "pod-default-route-missing"]),
-        ("no", &["vxlan-blocked", "policy-drops", "egress-blocked", "pod-route-missing"]),
+        ("yes", &["ip-forward-disabled", "forward-policy-drop", "kube-proxy-rules-stale", "bridge-nf-call-iptables-disabled", "conntrack-full", "masquerade-missing", "service-rules-missing", "main-rule-missing", "pod-no-default-route"]),
+        ("no", &["vxlan-udp-blocked", "policy-drops", "egress-blocked", "route-to-podcidr-missing"]),
     ]),
     ("tcpdump on cni0 and on flannel.1 of the client's node, while it is tried", &[
-        ("SYN on cni0 only", &["ip-forward-disabled", "forward-drops", "conntrack-full", "bridge-nf-off"]),
-        ("SYN on both", &["vxlan-blocked", "policy-drops"]),
+        ("SYN on cni0 only", &["ip-forward-disabled", "forward-policy-drop", "conntrack-full", "bridge-nf-call-iptables-disabled"]),
+        ("SYN on both", &["vxlan-udp-blocked", "policy-drops"]),
     ]),
     ("does the pod's own address work, without the Service?", &[
-        ("yes", &["service-rules-stale", "service-rules-missing", "service-without-endpoints", "target-port-wrong", "endpoint-gone", "bridge-nf-off"]),
-        ("no", &["ip-forward-disabled", "vxlan-blocked", "policy-drops", "forward-drops", "not-listening", "listens-on-localhost", "policy-rejects", "sidecar-dead", "pod-route-missing", "vtep-neighbour-missing", "gateway-silent", "pod-default-route-missing"]),
+        ("yes", &["kube-proxy-rules-stale", "service-rules-missing", "service-selects-nothing", "service-target-port-wrong", "endpoint-gone", "bridge-nf-call-iptables-disabled"]),
+        ("no", &["ip-forward-disabled", "vxlan-udp-blocked", "policy-drops", "forward-policy-drop", "application-not-listening", "listens-on-localhost", "policy-rejects", "sidecar-dead", "route-to-podcidr-missing", "vtep-neighbour-missing", "gateway-silent", "pod-no-default-route"]),
     ]),
     ("who refuses: tcpdump at the client", &[
-        ("RST from the pod's address", &["not-listening", "target-port-wrong", "listens-on-localhost"]),
-        ("ICMP port unreachable", &["service-without-endpoints", "policy-rejects"]),
+        ("RST from the pod's address", &["application-not-listening", "service-target-port-wrong", "listens-on-localhost"]),
+        ("ICMP port unreachable", &["service-selects-nothing", "policy-rejects"]),
     ]),
     ("does a small request hang too?", &[
         ("yes", &["app-hung"]),

@@ -14,10 +14,10 @@ fn the_article_and_what_decides() {
     let text = "curl: (7) Failed to connect to 10.0.21.231 port 3000: Connection timed out";
     let first = [
         "ip-forward-disabled",
-        "vxlan-blocked",
+        "vxlan-udp-blocked",
         "policy-drops",
-        "forward-drops",
-        "service-rules-stale",
+        "forward-policy-drop",
+        "kube-proxy-rules-stale",
     ];
     assert_eq!(names(text)[..5], first);
     let asked = questions(&seen(text));
@@ -39,15 +39,18 @@ fn address_and_time_choose() {
         ("dial tcp 8.8.8.8:443: i/o timeout", "masquerade-missing"),
         (
             "dial tcp 10.96.0.1:443: connect: connection refused",
-            "service-without-endpoints",
+            "service-selects-nothing",
         ),
-        ("dial tcp 10.244.2.9:3000: connect: connection refused", "not-listening"),
+        (
+            "dial tcp 10.244.2.9:3000: connect: connection refused",
+            "application-not-listening",
+        ),
         (
             "curl: (7) Failed to connect to 10.96.0.9 port 80 after 3070 ms: Couldn't connect to server",
             "endpoint-gone",
         ),
         ("no route to host after 2 ms", "firewall-rejects"),
-        ("connect: Network is unreachable", "pod-default-route-missing"),
+        ("connect: Network is unreachable", "pod-no-default-route"),
         (
             "Readiness probe failed: dial tcp 10.244.1.7:8080: i/o timeout",
             "probes-blocked",
@@ -65,11 +68,11 @@ fn address_and_time_choose() {
         assert_eq!(names(text)[0], first, "{text}");
     }
     assert!(
-        !names("dial tcp 10.244.2.9:3000: i/o timeout").contains(&"service-rules-stale"),
+        !names("dial tcp 10.244.2.9:3000: i/o timeout").contains(&"kube-proxy-rules-stale"),
         "a pod's address"
     );
     assert!(
-        !names("dial tcp 8.8.8.8:443: i/o timeout").contains(&"vxlan-blocked"),
+        !names("dial tcp 8.8.8.8:443: i/o timeout").contains(&"vxlan-udp-blocked"),
         "outside"
     );
 }

@@ -164,7 +164,7 @@ fn an_answer_from_elsewhere_is_reset() {
         flow.words()
     );
     let seen = flow.observation().unwrap();
-    assert_eq!(crate::candidates(&seen)[0].name, "bridge-nf-off");
+    assert_eq!(crate::candidates(&seen)[0].name, "bridge-nf-call-iptables-disabled");
 }
 
 #[test]
