@@ -25,7 +25,9 @@ mod plan;
 pub mod quote;
 mod request;
 mod rollback;
-pub mod sysctl_d;
+pub use netwhy_model::sysctl_d;
+#[cfg(test)]
+mod sysctl_referee;
 mod values;
 
 #[cfg(test)]

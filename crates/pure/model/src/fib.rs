@@ -85,10 +85,24 @@ pub enum RuleAction {
 pub struct FibTable {
     /// Routes in the order in which they were printed.
     pub routes: Vec<Route>,
-    /// Per prefix length: network to route indexes, by metric.
-    index: Vec<FxHashMap<u32, Vec<u32>>>,
+    /// Longest prefix first, then network, TOS and metric: what a look-up walks.
+    order: Vec<Ordered>,
+    /// Large tables: where the routes to a network (prefix length, address) stand in `order`.
+    index: FxHashMap<(u8, u32), (u32, u32)>,
+    /// Large tables: a bit for each prefix length that occurs.
     present: u64,
 }
+
+/// A route's place in the order of a look-up.
+#[derive(Clone, Copy, Debug)]
+struct Ordered {
+    net: u32,
+    mask: u32,
+    route: u32,
+}
+
+/// Tables up to this size are walked, larger ones indexed: a handful of comparisons beats as many hashes.
+const WALKED_MAX: usize = 32;
 
 /// A route.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -154,50 +168,142 @@ pub enum RouteKind {
 }
 
 impl FibTable {
-    /// Builds the index over the routes.
+    /// Orders and indexes the routes.
     #[must_use]
     pub fn new(routes: Vec<Route>) -> Self {
+        let mut by_rank: Vec<u32> = (0..routes.len() as u32).collect();
+        // fib_insert_alias(): higher TOS first, then lower metric; stable for what was printed in turn.
+        by_rank.sort_by_key(|i| {
+            let r = &routes[*i as usize];
+            let longest_first = 32 - r.dst.prefix_len();
+            (longest_first, u32::from(r.dst.network()), u8::MAX - r.tos, r.metric)
+        });
+        let order: Vec<Ordered> = by_rank
+            .into_iter()
+            .map(|route| {
+                let dst = routes[route as usize].dst;
+                Ordered {
+                    net: u32::from(dst.network()),
+                    mask: u32::from(dst.netmask()),
+                    route,
+                }
+            })
+            .collect();
         let mut table = FibTable {
             routes,
-            index: vec![FxHashMap::default(); 33],
+            order,
+            index: FxHashMap::default(),
             present: 0,
         };
-        for (i, route) in table.routes.iter().enumerate() {
-            let len = route.dst.prefix_len();
-            table.present |= 1 << len;
-            table.index[usize::from(len)]
-                .entry(u32::from(route.dst.network()))
-                .or_default()
-                .push(i as u32);
-        }
-        for by_net in &mut table.index {
-            #[expect(clippy::iter_over_hash_type, reason = "each list is sorted by itself")]
-            for list in by_net.values_mut() {
-                // fib_insert_alias(): higher TOS first, then lower metric.
-                list.sort_by_key(|i| {
-                    (
-                        u8::MAX - table.routes[*i as usize].tos,
-                        table.routes[*i as usize].metric,
-                    )
-                });
+        if table.order.len() > WALKED_MAX {
+            for (at, o) in (0u32..).zip(&table.order) {
+                let length = o.mask.count_ones() as u8;
+                table.present |= 1 << length;
+                let range = table.index.entry((length, o.net)).or_insert((at, at));
+                range.1 = at + 1;
             }
         }
         table
     }
 
     /// Routes to an address, longest prefix first, then by metric.
-    pub fn matching(&self, addr: Ipv4Addr) -> impl Iterator<Item = &Route> {
-        let bits = u32::from(addr);
-        (0..=32u8)
-            .rev()
-            .filter(|len| self.present >> len & 1 == 1)
-            .flat_map(move |len| {
-                let net = if len == 0 { 0 } else { bits & (u32::MAX << (32 - len)) };
-                self.index[usize::from(len)]
-                    .get(&net)
-                    .into_iter()
-                    .flatten()
-                    .map(|i| &self.routes[*i as usize])
-            })
+    #[must_use]
+    pub fn matching(&self, addr: Ipv4Addr) -> Matching<'_> {
+        let range = if self.index.is_empty() {
+            (0, self.order.len() as u32)
+        } else {
+            (0, 0)
+        };
+        Matching {
+            table: self,
+            bits: addr.into(),
+            range,
+            lengths: self.present,
+        }
+    }
+}
+
+/// Iterator of [`FibTable::matching`].
+#[derive(Clone, Debug)]
+pub struct Matching<'a> {
+    table: &'a FibTable,
+    bits: u32,
+    /// Part of the order that is being walked.
+    range: (u32, u32),
+    /// Prefix lengths still to be looked up, in large tables.
+    lengths: u64,
+}
+
+impl<'a> Iterator for Matching<'a> {
+    type Item = &'a Route;
+
+    fn next(&mut self) -> Option<&'a Route> {
+        loop {
+            while self.range.0 < self.range.1 {
+                let o = self.table.order[self.range.0 as usize];
+                self.range.0 += 1;
+                if self.bits & o.mask == o.net {
+                    return Some(&self.table.routes[o.route as usize]);
+                }
+            }
+            let length = self.lengths.checked_ilog2()?;
+            self.lengths &= !(1 << length);
+            let mask = if length == 0 { 0 } else { u32::MAX << (32 - length) };
+            self.range = self
+                .table
+                .index
+                .get(&(length as u8, self.bits & mask))
+                .copied()
+                .unwrap_or((0, 0));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn route(dst: &str, metric: u32) -> Route {
+        Route {
+            dst: dst.parse().expect("prefix"),
+            tos: 0,
+            kind: RouteKind::Unicast,
+            metric,
+            scope: 0,
+            protocol: "boot".into(),
+            prefsrc: None,
+            mtu: None,
+            nexthops: Vec::new(),
+            unsupported: None,
+        }
+    }
+
+    /// Walked and indexed tables give the same routes in the same order.
+    #[test]
+    fn small_and_large_tables_agree() {
+        let few = || {
+            vec![
+                route("0.0.0.0/0", 0),
+                route("10.0.0.0/8", 5),
+                route("10.0.0.0/8", 1),
+                route("10.1.0.0/16", 0),
+                route("10.1.2.3/32", 0),
+            ]
+        };
+        let small = FibTable::new(few());
+        let mut many = few();
+        many.extend((0..200u32).map(|i| route(&format!("172.16.{i}.0/24"), 0)));
+        let large = FibTable::new(many);
+        for addr in ["10.1.2.3", "10.1.9.9", "10.9.9.9", "8.8.8.8"] {
+            let addr: Ipv4Addr = addr.parse().expect("address");
+            let seen = |t: &FibTable| t.matching(addr).map(|r| (r.dst, r.metric)).collect::<Vec<_>>();
+            assert_eq!(seen(&small), seen(&large), "{addr}");
+        }
+        let first = small
+            .matching("10.9.9.9".parse().expect("address"))
+            .next()
+            .map(|r| r.metric);
+        assert_eq!(first, Some(1), "the lower metric wins");
+        assert_eq!(large.matching("172.16.7.1".parse().expect("address")).count(), 2);
     }
 }

@@ -169,7 +169,7 @@ impl Ask {
 
     /// `arp_process()` for a request.
     fn process<'a>(&mut self, eng: &mut Engine<'a>, ns: &'a Netns, link: &'a Link) {
-        if link.noarp {
+        if link.noarp || cannot_answer(ns, link, self.target) {
             return;
         }
         let mut request = Skb::new(self.sender, self.target, L4::Other(0));
@@ -215,4 +215,15 @@ impl Ask {
             _ => false,
         }
     }
+}
+
+/// Neither an own address nor a proxy's business: no need to route the request. Most receivers of a flood are such.
+fn cannot_answer(ns: &Netns, link: &Link, target: Ipv4Addr) -> bool {
+    let (Ok(links), Ok(fib), Ok(neigh)) = (&ns.links, &ns.fib, &ns.neigh) else {
+        return false;
+    };
+    link.conf.proxy_arp == Ok(false)
+        && links.holding(target).is_none()
+        && !fib.custom_local_routes
+        && neigh.proxy.is_empty()
 }

@@ -1,7 +1,7 @@
 //! The two programs themselves, run over random files in a namespace of their own, against what is computed here.
 
-use super::*;
 use crate::files::Root;
+use crate::sysctl_d::{Reader, who_sets};
 use netwhy_sys::{Limits, Netns, mount, run_in, sysctl};
 use std::path::Path;
 
