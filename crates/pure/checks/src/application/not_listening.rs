@@ -13,7 +13,7 @@ pub const CHECK: Check = Check {
     name: "application-not-listening",
     severity: Severity::Error,
     page: include_str!("not_listening.md"),
-    faults: &["app-not-listening"],
+    faults: &["app-not-listening", "app-listens-localhost"],
     applies: always,
     suspects,
     statics: no_statics,
@@ -34,18 +34,22 @@ fn suspects(broken: &Broken<'_>) -> Vec<Candidate> {
         return Vec::new();
     }
     let open: Vec<String> = open.iter().map(u16::to_string).collect();
+    let sockets = broken.cluster.ns(at).sockets.iter().flat_map(|s| &s.list);
+    let mut same_port = sockets.filter(|s| s.protocol == service.protocol && s.port == backend.port);
+    let local = same_port.find_map(|s| s.addr.filter(|a| a.is_loopback()));
+    let listeners = match (local, &open[..]) {
+        (Some(addr), _) => format!("listens on {addr}:{} only", backend.port),
+        (None, []) => "no listener".to_owned(),
+        (None, open) => format!("listeners on {} only", some(open)),
+    };
     vec![Candidate {
         code: CHECK.code,
-        faults: CHECK.faults.to_vec(),
+        faults: vec![if local.is_some() { "app-listens-localhost" } else { "app-not-listening" }],
         object: Object::namespaced("Pod", namespace, name),
         node: Some(backend.node.clone()),
         patches: vec![Patch::Listen { netns: at, protocol: service.protocol, port: backend.port }],
         summary: format!("nothing listens on port {} of pod {namespace}/{name}: it refuses, not the network", backend.port),
-        evidence: vec![format!(
-            "{}/sockets.txt: {}",
-            broken.cluster.ns(at).dir,
-            if open.is_empty() { "no listener".to_owned() } else { format!("listeners on {} only", some(&open)) }
-        )],
+        evidence: vec![format!("{}/sockets.txt: {listeners}", broken.cluster.ns(at).dir)],
         norm: format!("{service} has this pod as an endpoint, and the pod is ready"),
         fix: Fix::Manual {
             at: format!("pod/{namespace}/{name}"),

@@ -1,4 +1,4 @@
-//! NW2001: a node sends into the VXLAN with a MAC that its peer's device does not have.
+//! NW2001: the entries by which a node sends into the VXLAN do not lead to its peer's device.
 
 use crate::candidate::{Broken, Candidate, Fix, Object};
 use crate::facts::{host_node, host_of, hosts, link, vxlans};
@@ -13,7 +13,13 @@ pub const CHECK: Check = Check {
     name: "vtep-mac-wrong",
     severity: Severity::Error,
     page: include_str!("vtep_mac_wrong.md"),
-    faults: &["vtep-mac-stale", "neigh-stale-or-wrong"],
+    faults: &[
+        "vtep-mac-stale",
+        "neigh-stale-or-wrong",
+        "vxlan-neigh-missing",
+        "vxlan-fdb-missing",
+        "fdb-stale-node-ip",
+    ],
     applies,
     suspects,
     statics: no_statics,
@@ -61,44 +67,82 @@ fn suspects(broken: &Broken<'_>) -> Vec<Candidate> {
     let Some((remote, vxlan)) = vxlans(peer_ns).find(|(l, _)| l.addrs.iter().any(|a| a.addr == gateway)) else {
         return Vec::new();
     };
-    let has = broken
-        .cluster
-        .ns(sender)
-        .neigh
-        .as_ref()
-        .ok()
-        .and_then(|n| n.entries.get(&(device.index, gateway)))
-        .and_then(|e| e.lladdr);
-    let right_fdb = vxlan.local.map(|local| Patch::VxlanFdbSet {
-        netns: sender,
-        link: device.index,
-        mac: remote.mac,
-        addr: local,
-    });
-    let mut patches = vec![Patch::NeighSet {
-        netns: sender,
-        link: device.index,
-        addr: gateway,
-        lladdr: remote.mac,
-    }];
-    patches.extend(right_fdb);
+    let Some(local) = vxlan.local else { return Vec::new() };
+    let ns = broken.cluster.ns(sender);
+    let (Ok(neigh), Ok(fdb)) = (&ns.neigh, &ns.fdb) else {
+        return Vec::new();
+    };
+    let has = neigh.entries.get(&(device.index, gateway)).and_then(|e| e.lladdr);
+    let leads = fdb.vxlan.get(&(device.index, remote.mac));
+    let leads = leads.and_then(|d| d.first()).and_then(|d| d.addr);
+    let mut patches = Vec::new();
+    let mut faults = Vec::new();
+    if has != Some(remote.mac) {
+        faults.extend(if has.is_some() {
+            &CHECK.faults[..2]
+        } else {
+            &CHECK.faults[2..3]
+        });
+        patches.push(Patch::NeighSet {
+            netns: sender,
+            link: device.index,
+            addr: gateway,
+            lladdr: remote.mac,
+        });
+    }
+    if leads != Some(local) {
+        faults.push(if leads.is_some() {
+            "fdb-stale-node-ip"
+        } else {
+            "vxlan-fdb-missing"
+        });
+        patches.push(Patch::VxlanFdbSet {
+            netns: sender,
+            link: device.index,
+            mac: remote.mac,
+            addr: local,
+        });
+    }
+    if patches.is_empty() {
+        return Vec::new();
+    }
     let said = has.map_or_else(|| "no entry".to_owned(), |m| m.to_string());
+    let dst = leads.map_or_else(|| "no entry".to_owned(), |a| a.to_string());
+    let summary = match (has, leads) {
+        (Some(mac), _) if mac != remote.mac => format!(
+            "{name} sends to {} with the MAC {mac}, which is not that of its {}",
+            peer.name, remote.name
+        ),
+        (None, _) => format!(
+            "{name} has no neighbour entry for {gateway}, the {} of {}",
+            remote.name, peer.name
+        ),
+        (_, Some(addr)) => format!(
+            "{name} sends what is for {} to {addr}, which is another address",
+            peer.name
+        ),
+        (_, None) => format!(
+            "{name} has no forwarding entry for the MAC of {} on {}",
+            remote.name, peer.name
+        ),
+    };
     vec![Candidate {
         code: CHECK.code,
-        faults: CHECK.faults.to_vec(),
+        faults,
         object: Object::node(name),
         node: Some(name.to_owned()),
         patches,
-        summary: format!(
-            "{name} sends to {} with the MAC {said}, which is not that of its {}",
-            peer.name, remote.name
-        ),
+        summary,
         evidence: vec![
             format!("on {name}: neighbour {gateway} dev {} is {said}", device.name),
-            format!("on {}: {} has {}", peer.name, remote.name, remote.mac),
+            format!("on {name}: fdb {} dev {} dst is {dst}", remote.mac, device.name),
+            format!(
+                "on {}: {} has {}, and sends from {local}",
+                peer.name, remote.name, remote.mac
+            ),
         ],
         norm: format!(
-            "the address of {} on {}, which the plugin announces",
+            "MAC and address of {} on {}, which the plugin announces",
             remote.name, peer.name
         ),
         fix: Fix::Manual {
@@ -109,10 +153,8 @@ fn suspects(broken: &Broken<'_>) -> Vec<Candidate> {
                     remote.mac, device.name
                 ),
                 format!(
-                    "bridge fdb replace {} dev {} dst {} self permanent",
-                    remote.mac,
-                    device.name,
-                    vxlan.local.map_or(String::new(), |l| l.to_string())
+                    "bridge fdb replace {} dev {} dst {local} self permanent",
+                    remote.mac, device.name
                 ),
             ],
             note: "the plugin's agent owns these entries: restart it on this node if they come back wrong".to_owned(),

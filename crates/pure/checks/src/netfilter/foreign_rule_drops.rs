@@ -1,12 +1,13 @@
-//! NW4003: a rule that neither Kubernetes nor the plugin wrote drops or rejects.
+//! NW4003: a rule or policy that neither Kubernetes nor the plugin wrote drops or rejects.
 
+use super::forward_policy_drop::spell;
 use super::vxlan_udp_blocked::inside_vxlan;
 use crate::candidate::{Broken, Candidate, Object};
 use crate::facts::{host_node, is_managed, line_text, rule_place};
 use crate::registry::{Check, always, no_statics};
 use crate::report::Severity;
 use netwhy_model::Patch;
-use netwhy_model::netfilter::{Backend, Target};
+use netwhy_model::netfilter::{Hook, Target};
 
 /// Registered in [`crate::registry::CHECKS`].
 pub const CHECK: Check = Check {
@@ -26,6 +27,9 @@ pub const CHECK: Check = Check {
 };
 
 fn suspects(broken: &Broken<'_>) -> Vec<Candidate> {
+    if let Some(c) = policy(broken) {
+        return vec![c];
+    }
     // A drop that a NetworkPolicy may want is not taken for a foreign one.
     if inside_vxlan(broken) || broken.promise.policy {
         return Vec::new();
@@ -52,6 +56,36 @@ fn suspects(broken: &Broken<'_>) -> Vec<Candidate> {
     }]
 }
 
+/// The policy of another chain than FORWARD dropped what no rule accepts.
+fn policy(broken: &Broken<'_>) -> Option<Candidate> {
+    let end = &broken.outcome.end;
+    let at = end.rule.filter(|r| r.rule == u32::MAX)?;
+    let node = host_node(broken.cluster, end.netns)?;
+    let ns = broken.cluster.ns(end.netns);
+    let table = ns.netfilter.tables.get(at.table as usize)?;
+    let chain = table.chains.get(at.chain.0 as usize)?;
+    if &*chain.name == Hook::Forward.chain() {
+        return None;
+    }
+    let program = spell(table.backend);
+    Some(Candidate {
+        code: CHECK.code,
+        faults: vec!["host-firewall-input-drop"],
+        object: Object::node(node),
+        node: Some(node.to_owned()),
+        patches: vec![Patch::Policy { netns: end.netns, backend: table.backend, table: table.name, chain: chain.name.to_string(), accept: true }],
+        summary: format!("on {node} the policy of {} is DROP, and no rule accepts what the node and its plugin must receive", chain.name),
+        evidence: vec![format!("{}  :{} DROP (table {}, {program})", table.path, chain.name, table.name.as_str())],
+        norm: "neither kube-proxy nor the plugin sets this policy".to_owned(),
+        fix: crate::Fix::Manual {
+            at: format!("node/{node}"),
+            commands: vec![format!("{program} -t {} -P {} ACCEPT", table.name.as_str(), chain.name)],
+            note: "that is the change that was tried; what should stay is a list of accepted traffic in the firewall's own configuration: the plugin's UDP port, kubelet's 10250, node ports, established connections".to_owned(),
+        },
+        alike: false,
+    })
+}
+
 /// The rule at which a packet ended.
 pub(super) struct Culprit {
     pub node: String,
@@ -75,11 +109,7 @@ pub(super) fn culprit(broken: &Broken<'_>) -> Option<Culprit> {
     let rule = chain.rules.get(at.rule as usize)?;
     let (place, _) = rule_place(ns, at)?;
     let text = line_text(broken.cluster, &place).unwrap_or_default();
-    let program = if table.backend == Backend::Legacy {
-        "iptables-legacy"
-    } else {
-        "iptables-nft"
-    };
+    let program = spell(table.backend);
     Some(Culprit {
         node,
         chain: chain.name.to_string(),

@@ -54,11 +54,7 @@ fn suspects(broken: &Broken<'_>) -> Vec<Candidate> {
     if others > 0 {
         evidence.push(format!("{others} other nodes have policy ACCEPT"));
     }
-    let program = if table.backend == Backend::Legacy {
-        "iptables-legacy"
-    } else {
-        "iptables-nft"
-    };
+    let program = spell(table.backend);
     vec![Candidate {
         code: CHECK.code,
         faults: CHECK.faults.to_vec(),

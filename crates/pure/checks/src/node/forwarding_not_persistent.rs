@@ -39,10 +39,23 @@ fn statics(cluster: &Cluster) -> Vec<Finding> {
             continue;
         }
         let settings = who_sets(files, KEY);
-        let evidence = match settings.systemd.winner.as_ref() {
-            Some(s) if s.value == "1" => continue,
-            Some(s) => format!("{}:{} sets {KEY} to {} at every boot", s.file, s.line, s.value),
-            None => format!("no file sets {KEY}; the kernel's default is 0"),
+        let (when, evidence) = match (&settings.systemd.winner, &settings.procps.winner) {
+            (Some(s), Some(p)) if s.value == "1" && p.value != "1" => (
+                "after the next `sysctl --system`",
+                format!(
+                    "{}:{} sets {KEY} to {}; only `sysctl --system` reads it so",
+                    p.file, p.line, p.value
+                ),
+            ),
+            (Some(s), _) if s.value == "1" => continue,
+            (Some(s), _) => (
+                "after the next boot",
+                format!("{}:{} sets {KEY} to {} at every boot", s.file, s.line, s.value),
+            ),
+            (None, _) => (
+                "after the next boot",
+                format!("no file that is read at boot sets {KEY}; the kernel's default is 0"),
+            ),
         };
         list.push(Finding {
             code: CHECK.code,
@@ -52,7 +65,7 @@ fn statics(cluster: &Cluster) -> Vec<Finding> {
             faults: CHECK.faults.to_vec(),
             object: Object::node(&node.name),
             node: Some(node.name.clone()),
-            summary: format!("{} forwards now and will not after the next boot", node.name),
+            summary: format!("{} forwards now and will not {when}", node.name),
             evidence: vec![format!("{KEY} = 1 now"), evidence],
             norm: "a node forwards after every boot".to_owned(),
             broken: 0,

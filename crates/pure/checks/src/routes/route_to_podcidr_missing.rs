@@ -1,10 +1,11 @@
 //! NW3001: a node has no route to another node's pods.
 
 use crate::candidate::{Broken, Candidate, Fix, Object};
-use crate::facts::{host_node, hosts};
+use crate::facts::{host_node, hosts, some};
 use crate::registry::{Check, no_statics};
 use crate::report::Severity;
-use netwhy_model::fib::{NextHop, Route, RouteKind};
+use ipnet::Ipv4Net;
+use netwhy_model::fib::{FibTable, NextHop, Route, RouteKind};
 use netwhy_model::{Cluster, Netns, NetnsId, Node, Patch};
 use netwhy_sim::Detail;
 use std::net::Ipv4Addr;
@@ -47,53 +48,92 @@ fn suspects(broken: &Broken<'_>) -> Vec<Candidate> {
         let Some(name) = host_node(broken.cluster, step.netns) else {
             continue;
         };
-        for target in broken.cluster.nodes.iter().filter(|n| n.name != name) {
-            let Some(cidr) = target.pod_cidrs.iter().find(|c| c.contains(&addr)) else {
-                continue;
-            };
-            if list.iter().any(|c| c.object == Object::node(name)) {
-                continue;
-            }
-            list.extend(candidate(broken, step.netns, name, target, *cidr));
+        let theirs = |n: &Node| n.name != name && n.pod_cidrs.iter().any(|c| c.contains(&addr));
+        let known = list.iter().any(|c| c.object == Object::node(name));
+        if !known && broken.cluster.nodes.iter().any(theirs) {
+            list.extend(candidate(broken, step.netns, name, addr));
         }
     }
     list
 }
 
-fn candidate(broken: &Broken<'_>, id: NetnsId, name: &str, target: &Node, cidr: ipnet::Ipv4Net) -> Option<Candidate> {
+/// The routes to other nodes' pods that a node lacks, if it lacks the one to this address.
+fn candidate(broken: &Broken<'_>, id: NetnsId, name: &str, addr: Ipv4Addr) -> Option<Candidate> {
     let ns = broken.cluster.ns(id);
     let table = ns.fib.as_ref().ok()?.tables.get(&MAIN);
-    let specific = table.is_some_and(|t| {
-        t.matching(cidr.network()).any(|r| {
-            r.dst.prefix_len() >= cidr.prefix_len() || r.dst.prefix_len() > 8 && cidr.contains(&r.dst.network())
-        })
-    });
-    if specific {
+    let mut missing: Vec<(&Node, Ipv4Net, NextHop)> = Vec::new();
+    for target in broken.cluster.nodes.iter().filter(|n| n.name != name) {
+        for cidr in target.pod_cidrs.iter().filter(|c| !is_specific(table, **c)) {
+            let hop = hop_like_siblings(broken.cluster, ns, name, target, *cidr)
+                .or_else(|| hop_like_mirror(broken.cluster, ns, name, target, *cidr));
+            missing.extend(hop.map(|hop| (target, *cidr, hop)));
+        }
+    }
+    if !missing.iter().any(|(_, cidr, _)| cidr.contains(&addr)) {
         return None;
     }
-    let hop = hop_like_siblings(broken.cluster, ns, name, target, cidr)
-        .or_else(|| hop_like_mirror(broken.cluster, ns, name, target, cidr))?;
-    let command = format!(
-        "ip route add {cidr} via {} dev {}{}",
-        hop.gateway.map_or_else(|| target.name.clone(), |g| g.to_string()),
-        hop.dev,
-        if hop.onlink { " onlink" } else { "" }
-    );
-    let instead = table.and_then(|t| t.matching(cidr.network()).next()).map_or_else(
-        || "there is no other route: net unreachable".to_owned(),
-        |r| {
+    let patches = missing.iter().map(|(_, cidr, hop)| Patch::RouteAdd {
+        netns: id,
+        table: MAIN,
+        route: route(*cidr, hop.clone()),
+    });
+    let commands = missing.iter().map(|(target, cidr, hop)| {
+        format!(
+            "ip route add {cidr} via {} dev {}{}",
+            hop.gateway.map_or_else(|| target.name.clone(), |g| g.to_string()),
+            hop.dev,
+            if hop.onlink { " onlink" } else { "" }
+        )
+    });
+    let nodes: Vec<String> = missing
+        .iter()
+        .map(|(n, cidr, _)| format!("{} ({cidr})", n.name))
+        .collect();
+    let mut evidence: Vec<String> = missing
+        .iter()
+        .map(|(n, cidr, _)| {
             format!(
-                "what goes there takes {} instead",
-                if r.dst.prefix_len() == 0 {
-                    "the default route".to_owned()
-                } else {
-                    r.dst.to_string()
-                }
+                "{}/route.json has no route to {cidr}, the podCIDR of {}",
+                ns.dir, n.name
             )
+        })
+        .collect();
+    evidence.push(table.and_then(|t| t.matching(addr).next()).map_or_else(
+        || "there is no other route: net unreachable".to_owned(),
+        |r| match r.dst.prefix_len() {
+            0 => "what goes there takes the default route instead".to_owned(),
+            _ => format!("what goes there takes {} instead", r.dst),
         },
-    );
-    let route = Route {
-        dst: cidr,
+    ));
+    Some(Candidate {
+        code: CHECK.code,
+        faults: CHECK.faults.to_vec(),
+        object: Object::node(name),
+        node: Some(name.to_owned()),
+        patches: patches.collect(),
+        summary: format!("{name} has no route to the pods of {}", some(&nodes)),
+        evidence,
+        norm: format!("{name} has a route to every other node's podCIDR, and they have one back"),
+        fix: Fix::Manual {
+            at: format!("node/{name}"),
+            commands: commands.collect(),
+            note: "the plugin's agent writes these routes: if they do not come back by themselves, restart the agent on this node and read its log".to_owned(),
+        },
+        alike: false,
+    })
+}
+
+/// A route to this network or a part of it, not one to the whole world.
+fn is_specific(table: Option<&FibTable>, cidr: Ipv4Net) -> bool {
+    let fits = |r: &Route| {
+        r.dst.prefix_len() >= cidr.prefix_len() || r.dst.prefix_len() > 8 && cidr.contains(&r.dst.network())
+    };
+    table.is_some_and(|t| t.matching(cidr.network()).any(fits))
+}
+
+fn route(dst: Ipv4Net, hop: NextHop) -> Route {
+    Route {
+        dst,
         tos: 0,
         kind: RouteKind::Unicast,
         metric: 0,
@@ -103,33 +143,11 @@ fn candidate(broken: &Broken<'_>, id: NetnsId, name: &str, target: &Node, cidr: 
         mtu: None,
         nexthops: vec![hop],
         unsupported: None,
-    };
-    Some(Candidate {
-        code: CHECK.code,
-        faults: CHECK.faults.to_vec(),
-        object: Object::node(name),
-        node: Some(name.to_owned()),
-        patches: vec![Patch::RouteAdd { netns: id, table: MAIN, route }],
-        summary: format!("{name} has no route to the pods of {} ({cidr})", target.name),
-        evidence: vec![format!("{}/route.json has no route to {cidr}, the podCIDR of {}", ns.dir, target.name), instead],
-        norm: format!("{name} has a route to every other node's podCIDR, and {} has one back", target.name),
-        fix: Fix::Manual {
-            at: format!("node/{name}"),
-            commands: vec![command],
-            note: "the plugin's agent writes this route: if it does not come back by itself, restart the agent on this node and read its log".to_owned(),
-        },
-        alike: false,
-    })
+    }
 }
 
 /// The shape of this node's routes to the podCIDRs of others.
-fn hop_like_siblings(
-    cluster: &Cluster,
-    ns: &Netns,
-    name: &str,
-    target: &Node,
-    cidr: ipnet::Ipv4Net,
-) -> Option<NextHop> {
+fn hop_like_siblings(cluster: &Cluster, ns: &Netns, name: &str, target: &Node, cidr: Ipv4Net) -> Option<NextHop> {
     let table = ns.fib.as_ref().ok()?.tables.get(&MAIN)?;
     for other in cluster.nodes.iter().filter(|n| n.name != name && n.name != target.name) {
         for theirs in &other.pod_cidrs {
@@ -160,7 +178,7 @@ fn hop_like_siblings(
 }
 
 /// The shape of the target's own route back to this node.
-fn hop_like_mirror(cluster: &Cluster, ns: &Netns, name: &str, target: &Node, cidr: ipnet::Ipv4Net) -> Option<NextHop> {
+fn hop_like_mirror(cluster: &Cluster, ns: &Netns, name: &str, target: &Node, cidr: Ipv4Net) -> Option<NextHop> {
     let own = cluster.node(name)?;
     let back = cluster.ns(target.host?).fib.as_ref().ok()?.tables.get(&MAIN)?;
     for mine in &own.pod_cidrs {

@@ -5,8 +5,11 @@ use crate::candidate::{Broken, Candidate, Fix, Object};
 use crate::facts::{host_node, some};
 use crate::registry::{Check, no_statics};
 use crate::report::Severity;
-use netwhy_model::{Cluster, Patch};
-use netwhy_sim::Detail;
+use netwhy_model::netfilter::Target;
+use netwhy_model::{Cluster, Netns, Patch};
+use netwhy_sim::{Detail, Outcome, Step};
+use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
 
 /// Registered in [`crate::registry::CHECKS`].
 pub const CHECK: Check = Check {
@@ -32,17 +35,39 @@ fn suspects(broken: &Broken<'_>) -> Vec<Candidate> {
     let Some(service) = &broken.promise.service else {
         return Vec::new();
     };
-    let Some(first) = broken.promise.backends.first() else {
+    let is_right = |to: (Ipv4Addr, u16)| broken.promise.backends.iter().any(|b| (b.addr, b.port) == to);
+    let wrong = |o: &Outcome| {
+        let dnat = |s: &Step| match s.detail {
+            Detail::Dnat { to } if !is_right(to) => Some((s.netns, to)),
+            _ => None,
+        };
+        o.steps.iter().find_map(dnat)
+    };
+    let Some((at, first)) = wrong(broken.outcome) else {
         return Vec::new();
     };
-    let wrong = broken.outcome.steps.iter().find_map(|s| match s.detail {
-        Detail::Dnat { to } if !broken.promise.backends.iter().any(|b| (b.addr, b.port) == to) => Some((s.netns, to)),
-        _ => None,
-    });
-    let Some((at, to)) = wrong else { return Vec::new() };
     let Some(node) = host_node(broken.cluster, at) else {
         return Vec::new();
     };
+    let stale = broken.trace.outcomes.iter().filter_map(wrong);
+    let mut stale: BTreeSet<(Ipv4Addr, u16)> = stale.filter(|(ns, _)| *ns == at).map(|(_, to)| to).collect();
+    stale.insert(first);
+    // What kube-proxy has not written yet stands for what it has not deleted yet.
+    let written = written(broken.cluster.ns(at));
+    let mut missing = broken.promise.backends.iter().filter(|b| !written.contains(&b.addr));
+    let Some(any) = broken.promise.backends.first() else {
+        return Vec::new();
+    };
+    let patches = stale.iter().map(|from| {
+        let instead = missing.next().unwrap_or(any);
+        Patch::DnatRetarget {
+            netns: at,
+            from: *from,
+            to: (instead.addr, instead.port),
+        }
+    });
+    let patches = patches.collect();
+    let stale: Vec<String> = stale.iter().map(|(addr, port)| format!("{addr}:{port}")).collect();
     let right: Vec<String> = broken
         .promise
         .backends
@@ -54,17 +79,13 @@ fn suspects(broken: &Broken<'_>) -> Vec<Candidate> {
         faults: CHECK.faults.to_vec(),
         object: Object::node(node),
         node: Some(node.to_owned()),
-        patches: vec![Patch::DnatRetarget {
-            netns: at,
-            from: to,
-            to: (first.addr, first.port),
-        }],
+        patches,
         summary: format!(
-            "kube-proxy on {node} is behind: its rules send {service} to {}:{}, which is no endpoint of it",
-            to.0, to.1
+            "kube-proxy on {node} is behind: its rules send {service} to {}, which is no endpoint of it",
+            some(&stale)
         ),
         evidence: vec![
-            format!("rules on {node}: DNAT to {}:{}", to.0, to.1),
+            format!("rules on {node}: DNAT to {}", some(&stale)),
             format!(
                 "EndpointSlices of {}/{}: {}",
                 service.namespace,
@@ -84,4 +105,16 @@ fn suspects(broken: &Broken<'_>) -> Vec<Candidate> {
         },
         alike: false,
     }]
+}
+
+/// Addresses to which a namespace's rules translate.
+fn written(ns: &Netns) -> BTreeSet<Ipv4Addr> {
+    let tables = ns.netfilter.tables.iter();
+    let rules = tables.flat_map(|t| &t.chains).flat_map(|c| &c.rules);
+    rules
+        .filter_map(|r| match &r.target {
+            Target::Dnat(range) => range.addrs.map(|(first, _)| first),
+            _ => None,
+        })
+        .collect()
 }
