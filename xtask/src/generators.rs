@@ -58,11 +58,7 @@ pub fn write(repo: &Repo) -> Result<()> {
 fn adr(repo: &Repo) -> Option<String> {
     let intro = "Decisions that keep the house standing. One page each: context, decision, alternatives, consequences. \
                  A decision is not edited; a better one supersedes it.";
-    index(
-        "Architecture decision records",
-        intro,
-        numbered(repo, "docs/adr/"),
-    )
+    index("Architecture decision records", intro, numbered(repo, "docs/adr/"))
 }
 
 fn lab_notes(repo: &Repo) -> Option<String> {

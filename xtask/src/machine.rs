@@ -48,9 +48,7 @@ pub fn prepare() {
         install(&missing, root);
     }
     if !root {
-        println!(
-            "not root: tests that make network namespaces or load modules will say what they miss"
-        );
+        println!("not root: tests that make network namespaces or load modules will say what they miss");
         return;
     }
     if !Path::new("/sys/kernel/tracing/events").exists() {

@@ -3,6 +3,7 @@
 //! `cargo xtask test` runs every test of the repository, `cargo xtask tidy` the rules that are not the compiler's.
 //! **Invariant:** depends on no crate of the workspace, so that it builds in seconds and works while they do not.
 
+mod figures;
 mod generators;
 mod machine;
 mod repo;
@@ -19,6 +20,7 @@ usage: cargo xtask COMMAND
   test [--long] [--only STAGE]...   install what is missing (root on Debian), then run every stage
   test --list                       the stages, in order
   tidy [--write]                    the repository's own rules; --write refreshes the generated files
+  figures                           measures, and writes docs/performance.md
 ";
 
 fn main() -> ExitCode {
@@ -37,9 +39,7 @@ fn main() -> ExitCode {
 fn run(args: &[String]) -> Result<bool> {
     let repo = Repo::here()?;
     match args.split_first() {
-        Some((command, rest)) if command == "test" => {
-            stages::run(&repo, &stages::Options::parse(rest)?)
-        }
+        Some((command, rest)) if command == "test" => stages::run(&repo, &stages::Options::parse(rest)?),
         Some((command, rest)) if command == "tidy" => match rest {
             [] => tidy::run(&repo),
             [flag] if flag == "--write" => {
@@ -48,6 +48,7 @@ fn run(args: &[String]) -> Result<bool> {
             }
             _ => bail!("tidy knows only --write\n\n{USAGE}"),
         },
+        Some((command, [])) if command == "figures" => figures::run(&repo),
         None => {
             print!("{USAGE}");
             Ok(true)

@@ -30,10 +30,7 @@ impl Repo {
     pub fn here() -> Result<Repo> {
         let here = std::env::var_os("CARGO_MANIFEST_DIR")
             .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
-        let root = here
-            .parent()
-            .context("xtask has no parent folder")?
-            .to_path_buf();
+        let root = here.parent().context("xtask has no parent folder")?.to_path_buf();
         Repo::read(root)
     }
 
@@ -60,11 +57,7 @@ impl Repo {
 
     /// The text of one file.
     pub fn text(&self, path: &str) -> Option<&str> {
-        self.files
-            .iter()
-            .find(|file| file.path == path)?
-            .text
-            .as_deref()
+        self.files.iter().find(|file| file.path == path)?.text.as_deref()
     }
 
     /// Paths and texts of the files that end so.
@@ -87,9 +80,7 @@ impl Repo {
 }
 
 fn walk(folder: &Path, prefix: &str, files: &mut Vec<File>) -> Result<()> {
-    for entry in
-        fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))?
-    {
+    for entry in fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
         let path = if prefix.is_empty() {
@@ -140,8 +131,7 @@ mod tests {
 
     #[test]
     fn tests_at_the_bottom_are_cut_and_test_only_functions_are_not() {
-        let file =
-            "fn a() {}\n#[cfg(test)]\nfn helper() {}\nfn b() {}\n#[cfg(test)]\nmod tests {}\n";
+        let file = "fn a() {}\n#[cfg(test)]\nfn helper() {}\nfn b() {}\n#[cfg(test)]\nmod tests {}\n";
         assert_eq!(
             without_tests(file),
             "fn a() {}\n#[cfg(test)]\nfn helper() {}\nfn b() {}\n"

@@ -88,10 +88,7 @@ impl Options {
                 "--only" => {
                     let name = args.next().context("--only needs the name of a stage")?;
                     if !STAGES.iter().any(|stage| stage.name == name) {
-                        bail!(
-                            "no stage is called {name}; there are: {}",
-                            names().join(" ")
-                        );
+                        bail!("no stage is called {name}; there are: {}", names().join(" "));
                     }
                     options.only.push(name.clone());
                 }
@@ -171,16 +168,9 @@ pub fn run(repo: &Repo, options: &Options) -> Result<bool> {
 
 /// Runs one stage. Its standard error is ours; its standard output passes through us line by line, to sum the results.
 fn run_stage(repo: &Repo, stage: &Stage, options: &Options) -> Result<(bool, Tests)> {
-    let (program, args) = stage
-        .command
-        .split_first()
-        .context("a stage without a command")?;
+    let (program, args) = stage.command.split_first().context("a stage without a command")?;
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(if *program == "cargo" {
-        cargo
-    } else {
-        program.into()
-    });
+    let mut command = Command::new(if *program == "cargo" { cargo } else { program.into() });
     command
         .args(args)
         .envs(stage.env.iter().copied())
@@ -211,9 +201,7 @@ impl Tests {
             return;
         };
         self.programs += 1;
-        let numbers = rest
-            .split(['.', ';'])
-            .filter_map(|part| part.trim().split_once(' '));
+        let numbers = rest.split(['.', ';']).filter_map(|part| part.trim().split_once(' '));
         for (number, word) in numbers {
             let Ok(number) = number.parse::<u64>() else {
                 continue;
@@ -240,9 +228,7 @@ fn summary(done: &[Done]) -> String {
             ignored,
         } = &stage.tests;
         if *programs > 0 {
-            text += &format!(
-                "   {passed} passed, {failed} failed, {ignored} ignored in {programs} programs"
-            );
+            text += &format!("   {passed} passed, {failed} failed, {ignored} ignored in {programs} programs");
         }
         text.push('\n');
     }
@@ -263,21 +249,13 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<Options> {
-        Options::parse(
-            &text
-                .split_whitespace()
-                .map(str::to_owned)
-                .collect::<Vec<_>>(),
-        )
+        Options::parse(&text.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
     }
 
     #[test]
     fn options_name_stages_that_exist() {
         assert!(parse("--long").unwrap().long);
-        assert_eq!(
-            parse("--only fmt --only test").unwrap().only,
-            ["fmt", "test"]
-        );
+        assert_eq!(parse("--only fmt --only test").unwrap().only, ["fmt", "test"]);
         assert!(
             parse("--only nothing")
                 .unwrap_err()

@@ -41,10 +41,7 @@ pub fn check(repo: &Repo) -> Vec<Problem> {
         Err(error) => return vec![Problem::at("Cargo.toml", format!("{error:#}"))],
     };
     let Some(rows) = repo.text(PAGE).and_then(table) else {
-        return vec![Problem::at(
-            PAGE,
-            format!("no table between {BEGIN} and {END}"),
-        )];
+        return vec![Problem::at(PAGE, format!("no table between {BEGIN} and {END}"))];
     };
     let mut problems = compare(&crates, &rows);
     problems.extend(pure_uses_io(&crates));
@@ -61,18 +58,14 @@ fn compare(crates: &BTreeMap<String, Crate>, rows: &BTreeMap<String, Row>) -> Ve
         };
         let allowed: Names = row.uses.union(&row.may_use).cloned().collect();
         for new in found.uses.difference(&allowed) {
-            let text = format!(
-                "{name} → {new} is not an allowed edge: remove the dependency, or argue for it in an ADR"
-            );
+            let text =
+                format!("{name} → {new} is not an allowed edge: remove the dependency, or argue for it in an ADR");
             problems.push(Problem::at(PAGE, text));
         }
         let uses: Names = found.uses.intersection(&allowed).cloned().collect();
         if uses != row.uses {
             let may_use = allowed.difference(&uses).cloned().collect();
-            let (old, new) = (
-                line(name, &row.uses, &row.may_use),
-                line(name, &uses, &may_use),
-            );
+            let (old, new) = (line(name, &row.uses, &row.may_use), line(name, &uses, &may_use));
             problems.push(Problem::at(
                 PAGE,
                 format!("replace the row\n    {old}\n  by\n    {new}"),
@@ -135,9 +128,7 @@ fn crates(metadata: &Value) -> Result<BTreeMap<String, Crate>> {
         .collect();
     let mut crates = BTreeMap::new();
     for package in packages {
-        let name = package["name"]
-            .as_str()
-            .context("a package without a name")?;
+        let name = package["name"].as_str().context("a package without a name")?;
         let mut found = Crate {
             pure: package["manifest_path"]
                 .as_str()
@@ -145,10 +136,7 @@ fn crates(metadata: &Value) -> Result<BTreeMap<String, Crate>> {
             ..Crate::default()
         };
         for dependency in package["dependencies"].as_array().into_iter().flatten() {
-            let Some(on) = dependency["name"]
-                .as_str()
-                .filter(|on| members.contains(*on))
-            else {
+            let Some(on) = dependency["name"].as_str().filter(|on| members.contains(*on)) else {
                 continue;
             };
             let names = if dependency["kind"] == "dev" {
@@ -186,20 +174,11 @@ fn table(page: &str) -> Option<BTreeMap<String, Row>> {
 
 /// The words of a cell that stand between backticks.
 fn words(cell: &str) -> Names {
-    cell.split('`')
-        .skip(1)
-        .step_by(2)
-        .map(str::to_owned)
-        .collect()
+    cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
 fn line(name: &str, uses: &Names, may_use: &Names) -> String {
-    let cell = |names: &Names| {
-        names
-            .iter()
-            .map(|name| format!("`{name}` "))
-            .collect::<String>()
-    };
+    let cell = |names: &Names| names.iter().map(|name| format!("`{name}` ")).collect::<String>();
     format!("| `{name}` | {}| {}|", cell(uses), cell(may_use))
 }
 
@@ -272,10 +251,7 @@ mod tests {
         let found = pure_uses_io(&workspace());
         assert_eq!(
             found,
-            [Problem::at(
-                "crates/pure/sim",
-                "depends on lab, which does I/O"
-            )]
+            [Problem::at("crates/pure/sim", "depends on lab, which does I/O")]
         );
     }
 }

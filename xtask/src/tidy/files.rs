@@ -13,12 +13,7 @@ const LARGE_ALLOWED: &[&str] = &["tests/recordings/"];
 pub fn check_large(repo: &Repo) -> Vec<Problem> {
     repo.files
         .iter()
-        .filter(|file| {
-            file.bytes > MAX_BYTES
-                && !LARGE_ALLOWED
-                    .iter()
-                    .any(|folder| file.path.contains(folder))
-        })
+        .filter(|file| file.bytes > MAX_BYTES && !LARGE_ALLOWED.iter().any(|folder| file.path.contains(folder)))
         .map(|file| {
             Problem::at(
                 &file.path,
@@ -108,10 +103,7 @@ mod tests {
 
     #[test]
     fn recordings_may_be_large() {
-        let mut repo = Repo::of(&[
-            ("a.bin", ""),
-            ("crates/pure/sim/tests/recordings/a.tar.zst", ""),
-        ]);
+        let mut repo = Repo::of(&[("a.bin", ""), ("crates/pure/sim/tests/recordings/a.tar.zst", "")]);
         for file in &mut repo.files {
             file.bytes = MAX_BYTES + 1;
         }

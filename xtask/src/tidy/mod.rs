@@ -75,10 +75,7 @@ mod tests {
     fn holds(name: &str) {
         let repo = Repo::here().unwrap();
         let rule = RULES.iter().find(|(rule, _)| *rule == name).unwrap().1;
-        let problems: Vec<String> = rule(&repo)
-            .iter()
-            .map(|p| format!("{}: {}", p.path, p.text))
-            .collect();
+        let problems: Vec<String> = rule(&repo).iter().map(|p| format!("{}: {}", p.path, p.text)).collect();
         assert!(problems.is_empty(), "\n{}\n", problems.join("\n"));
     }
 

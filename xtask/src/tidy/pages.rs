@@ -11,22 +11,13 @@ const HEADINGS: &[&str] = &["What it causes", "How to diagnose", "How to fix"];
 /// The rule. A check is a file `src/<family>/<name>.rs` that has a code; it is silent while there are none.
 pub fn check(repo: &Repo) -> Vec<Problem> {
     let mut problems = Vec::new();
-    for (path, text) in repo
-        .with_ending(".rs")
-        .filter(|(path, text)| is_check(path, text))
-    {
+    for (path, text) in repo.with_ending(".rs").filter(|(path, text)| is_check(path, text)) {
         let page = format!("{}.md", path.trim_end_matches(".rs"));
         let Some(page_text) = repo.text(&page) else {
-            problems.push(Problem::at(
-                &page,
-                "is missing: a check is one .rs and one .md",
-            ));
+            problems.push(Problem::at(&page, "is missing: a check is one .rs and one .md"));
             continue;
         };
-        for heading in HEADINGS
-            .iter()
-            .filter(|heading| !has_heading(page_text, heading))
-        {
+        for heading in HEADINGS.iter().filter(|heading| !has_heading(page_text, heading)) {
             problems.push(Problem::at(&page, format!("has no heading \"{heading}\"")));
         }
         let code = code(text).unwrap_or_default();
@@ -41,10 +32,7 @@ pub fn check(repo: &Repo) -> Vec<Problem> {
             ));
         }
     }
-    for (path, _) in repo
-        .with_ending(".md")
-        .filter(|(path, _)| family_file(path))
-    {
+    for (path, _) in repo.with_ending(".md").filter(|(path, _)| family_file(path)) {
         let check = format!("{}.rs", path.trim_end_matches(".md"));
         if repo.text(&check).is_none() {
             problems.push(Problem::at(
@@ -58,8 +46,7 @@ pub fn check(repo: &Repo) -> Vec<Problem> {
 
 /// The pages of all checks, by path.
 pub fn all(repo: &Repo) -> impl Iterator<Item = (&str, &str)> {
-    repo.with_ending(".md")
-        .filter(|(path, _)| family_file(path))
+    repo.with_ending(".md").filter(|(path, _)| family_file(path))
 }
 
 fn family_file(path: &str) -> bool {
@@ -84,34 +71,20 @@ fn has_heading(page: &str, heading: &str) -> bool {
     let wanted = heading.to_lowercase();
     page.lines()
         .filter(|line| line.starts_with('#'))
-        .any(|line| {
-            line.trim_start_matches('#')
-                .trim()
-                .to_lowercase()
-                .starts_with(&wanted)
-        })
+        .any(|line| line.trim_start_matches('#').trim().to_lowercase().starts_with(&wanted))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const RS: (&str, &str) = (
-        "crates/pure/checks/src/node/ip_forward.rs",
-        "code: \"NW1001\",\n",
-    );
+    const RS: (&str, &str) = ("crates/pure/checks/src/node/ip_forward.rs", "code: \"NW1001\",\n");
 
     #[test]
     fn a_check_needs_a_page() {
         assert_eq!(check(&Repo::of(&[RS])).len(), 1);
         let page = "# NW1001 ip-forward-disabled\n## What it causes\n## How to diagnose\n## How to fix it\n";
-        assert!(
-            check(&Repo::of(&[
-                RS,
-                ("crates/pure/checks/src/node/ip_forward.md", page)
-            ]))
-            .is_empty()
-        );
+        assert!(check(&Repo::of(&[RS, ("crates/pure/checks/src/node/ip_forward.md", page)])).is_empty());
     }
 
     #[test]
@@ -127,19 +100,7 @@ mod tests {
 
     #[test]
     fn helpers_of_a_family_need_none() {
-        assert!(
-            check(&Repo::of(&[(
-                "crates/pure/checks/src/node/mod.rs",
-                "\"NW1001\""
-            )]))
-            .is_empty()
-        );
-        assert!(
-            check(&Repo::of(&[(
-                "crates/pure/checks/src/node/common.rs",
-                "fn f() {}"
-            )]))
-            .is_empty()
-        );
+        assert!(check(&Repo::of(&[("crates/pure/checks/src/node/mod.rs", "\"NW1001\"")])).is_empty());
+        assert!(check(&Repo::of(&[("crates/pure/checks/src/node/common.rs", "fn f() {}")])).is_empty());
     }
 }

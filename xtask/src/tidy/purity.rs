@@ -16,20 +16,13 @@ pub fn check(repo: &Repo) -> Vec<Problem> {
             "is missing: it is what keeps crates/pure pure",
         )];
     };
-    for key in [
-        "disallowed-types",
-        "disallowed-methods",
-        "disallowed-macros",
-    ] {
+    for key in ["disallowed-types", "disallowed-methods", "disallowed-macros"] {
         if !pure.contains(key) {
             problems.push(Problem::at(PURE_CLIPPY, format!("has no {key}")));
         }
     }
     for name in ["clippy.toml", ".clippy.toml"] {
-        for (path, _) in repo
-            .with_ending(name)
-            .filter(|(path, _)| path.starts_with(PURE))
-        {
+        for (path, _) in repo.with_ending(name).filter(|(path, _)| path.starts_with(PURE)) {
             if path != PURE_CLIPPY && path.rsplit('/').next() == Some(name) {
                 problems.push(Problem::at(
                     path,
@@ -43,10 +36,7 @@ pub fn check(repo: &Repo) -> Vec<Problem> {
             .filter(|line| !line.trim().is_empty() && !line.trim().starts_with('#'))
         {
             if !pure.contains(line) {
-                problems.push(Problem::at(
-                    PURE_CLIPPY,
-                    format!("must repeat the root's line: {line}"),
-                ));
+                problems.push(Problem::at(PURE_CLIPPY, format!("must repeat the root's line: {line}")));
             }
         }
     }
@@ -73,10 +63,7 @@ pub fn check(repo: &Repo) -> Vec<Problem> {
 /// `unsafe` stands in crates/io/sys only, and every crate takes the workspace's lints.
 pub fn check_unsafe(repo: &Repo) -> Vec<Problem> {
     let mut problems = Vec::new();
-    for (path, text) in repo
-        .with_ending(".rs")
-        .filter(|(path, _)| !path.starts_with(SYS))
-    {
+    for (path, text) in repo.with_ending(".rs").filter(|(path, _)| !path.starts_with(SYS)) {
         for (number, line) in text.lines().enumerate() {
             if has_unsafe(line) {
                 problems.push(Problem::at(

@@ -59,14 +59,8 @@ fn check_with(repo: &Repo, exceptions: &[(&str, usize, &str)]) -> Vec<Problem> {
             ));
         }
     }
-    for (path, ..) in exceptions
-        .iter()
-        .filter(|(path, ..)| repo.text(path).is_none())
-    {
-        problems.push(Problem::at(
-            path,
-            "is gone: remove it from EXCEPTIONS in sizes.rs",
-        ));
+    for (path, ..) in exceptions.iter().filter(|(path, ..)| repo.text(path).is_none()) {
+        problems.push(Problem::at(path, "is gone: remove it from EXCEPTIONS in sizes.rs"));
     }
     problems
 }
@@ -75,12 +69,7 @@ fn check_with(repo: &Repo, exceptions: &[(&str, usize, &str)]) -> Vec<Problem> {
 pub fn notes(repo: &Repo) -> Vec<Problem> {
     measured(repo)
         .filter(|(_, lines, limit)| *lines > limit.aim && *lines <= limit.ratchet)
-        .map(|(path, lines, limit)| {
-            Problem::at(
-                path,
-                format!("{lines} lines without tests, we aim at {}", limit.aim),
-            )
-        })
+        .map(|(path, lines, limit)| Problem::at(path, format!("{lines} lines without tests, we aim at {}", limit.aim)))
         .collect()
 }
 
@@ -105,10 +94,7 @@ mod tests {
         let code = "fn f() {}\n".repeat(600);
         let fits = format!("{code}#[cfg(test)]\nmod tests {{\n{code}}}\n");
         let long = format!("fn g() {{}}\n{fits}");
-        let repo = Repo::of(&[
-            ("crates/a/src/fits.rs", &fits),
-            ("crates/a/src/long.rs", &long),
-        ]);
+        let repo = Repo::of(&[("crates/a/src/fits.rs", &fits), ("crates/a/src/long.rs", &long)]);
         let problems = check_with(&repo, &[]);
         assert_eq!(problems.len(), 1);
         assert_eq!(problems[0].path, "crates/a/src/long.rs");
@@ -121,10 +107,7 @@ mod tests {
         let repo = Repo::of(&[("crates/a/src/short.rs", "fn f() {}\n")]);
         let problems = check_with(
             &repo,
-            &[
-                ("crates/a/src/short.rs", 700, "was long"),
-                ("gone.rs", 700, "was here"),
-            ],
+            &[("crates/a/src/short.rs", 700, "was long"), ("gone.rs", 700, "was here")],
         );
         assert_eq!(problems.len(), 2);
     }

@@ -5,10 +5,7 @@ use crate::repo::Repo;
 
 /// A word and what to write instead. The words are put together here so that this file does not contain them.
 const BANNED: &[(&str, &str)] = &[
-    (
-        concat!("FIX", "ME"),
-        "open an issue and name it, or mend it now",
-    ),
+    (concat!("FIX", "ME"), "open an issue and name it, or mend it now"),
     (
         concat!("todo", "!("),
         "a path that is not written is a Gap or an error, not a crash",
@@ -25,11 +22,7 @@ const BANNED: &[(&str, &str)] = &[
 ];
 
 /// Beginnings of paths that exist on one person's machine only.
-const MACHINE_PATHS: &[&str] = &[
-    concat!("/ho", "me/"),
-    concat!("/Us", "ers/"),
-    concat!("/wo", "rk/"),
-];
+const MACHINE_PATHS: &[&str] = &[concat!("/ho", "me/"), concat!("/Us", "ers/"), concat!("/wo", "rk/")];
 
 /// Files that may contain a word, and why.
 const EXCEPTIONS: &[(&str, &str, &str)] = &[];
@@ -37,14 +30,9 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[];
 /// The rule.
 pub fn check(repo: &Repo) -> Vec<Problem> {
     let mut problems = Vec::new();
-    for (path, text) in repo
-        .with_ending("")
-        .filter(|(path, _)| *path != "Cargo.lock")
-    {
+    for (path, text) in repo.with_ending("").filter(|(path, _)| *path != "Cargo.lock") {
         for (number, line) in text.lines().enumerate() {
-            let found = banned(path, line)
-                .into_iter()
-                .chain(machine_path(path, line));
+            let found = banned(path, line).into_iter().chain(machine_path(path, line));
             problems.extend(found.map(|text| Problem::at(&format!("{path}:{}", number + 1), text)));
         }
     }
@@ -52,9 +40,7 @@ pub fn check(repo: &Repo) -> Vec<Problem> {
 }
 
 fn excepted(path: &str, word: &str) -> bool {
-    EXCEPTIONS
-        .iter()
-        .any(|(of, w, _)| *of == path && *w == word)
+    EXCEPTIONS.iter().any(|(of, w, _)| *of == path && *w == word)
 }
 
 fn banned(path: &str, line: &str) -> Option<String> {
@@ -65,10 +51,7 @@ fn banned(path: &str, line: &str) -> Option<String> {
 }
 
 fn machine_path(path: &str, line: &str) -> Option<String> {
-    for beginning in MACHINE_PATHS
-        .iter()
-        .filter(|beginning| !excepted(path, beginning))
-    {
+    for beginning in MACHINE_PATHS.iter().filter(|beginning| !excepted(path, beginning)) {
         for (at, _) in line.match_indices(beginning) {
             // In "network/work/x" the path is a relative one.
             let before = line[..at].chars().next_back();
