@@ -1,0 +1,88 @@
+//! Drop reasons of the kernel, of packets that one thread sends.
+//!
+//! `skb:kfree_skb` shows no addresses. But a packet travels through namespaces on the back of the thread that sent it, so
+//! that an instance of tracefs with a filter on the thread's name shows its drops and nobody else's. What a timer drops
+//! (an unresolved neighbour) has no such name and is taken from all.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+const TRACEFS: &str = "/sys/kernel/tracing";
+
+/// An instance of tracefs.
+pub struct Drops {
+    dir: PathBuf,
+    marks: usize,
+}
+
+impl Drops {
+    /// For the thread of this name (at most 15 bytes).
+    pub fn of_thread(name: &str) -> io::Result<Drops> {
+        let dir = Path::new(TRACEFS).join(format!("instances/{name}-{}", std::process::id()));
+        fs::create_dir(&dir)?;
+        let drops = Drops { dir, marks: 0 };
+        drops.write("buffer_size_kb", "256")?;
+        let event = "events/skb/kfree_skb";
+        let format = fs::read_to_string(drops.dir.join(event).join("format"))?;
+        let by_timer = number_of(&format, "NEIGH_FAILED").unwrap_or(u32::MAX);
+        drops.write(
+            &format!("{event}/filter"),
+            &format!("protocol == 2048 && (comm == \"{name}\" || reason == {by_timer})"),
+        )?;
+        drops.write(&format!("{event}/enable"), "1")?;
+        Ok(drops)
+    }
+
+    fn write(&self, file: &str, text: &str) -> io::Result<()> {
+        fs::OpenOptions::new()
+            .write(true)
+            .open(self.dir.join(file))
+            .and_then(|mut f| io::Write::write_all(&mut f, text.as_bytes()))
+    }
+
+    /// From here on.
+    pub fn begin(&mut self) {
+        self.marks += 1;
+        let _ = self.write("trace_marker", &format!("mark {} end", self.marks));
+    }
+
+    /// What was dropped since, as `REASON@function`.
+    pub fn seen(&self) -> BTreeSet<String> {
+        let bytes = fs::read(self.dir.join("trace")).unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes);
+        let mark = format!("mark {} end", self.marks);
+        let new = text.rsplit_once(&mark).map_or("", |(_, new)| new);
+        new.lines().filter_map(event).filter(|e| !is_noise(e)).collect()
+    }
+}
+
+impl Drop for Drops {
+    fn drop(&mut self) {
+        let _ = self.write("events/skb/kfree_skb/enable", "0");
+        let _ = fs::remove_dir(&self.dir);
+    }
+}
+
+/// `{ 58, "NEIGH_FAILED" }`
+fn number_of(format: &str, reason: &str) -> Option<u32> {
+    let before = format.split(&format!(", \"{reason}\" }}")).next()?;
+    before.rsplit("{ ").next()?.trim().parse().ok()
+}
+
+/// `... location=ip_error+0x1a0/0x2b0 reason: IP_INADDRERRORS`
+fn event(line: &str) -> Option<String> {
+    let (rest, reason) = line.split_once(" reason: ")?;
+    let (_, place) = rest.split_once("location=")?;
+    let function = place.split(['+', '.']).next()?;
+    Some(format!("{}@{function}", reason.trim()))
+}
+
+/// Endings of packets that were used.
+fn is_noise(event: &str) -> bool {
+    let (reason, function) = event.split_once('@').unwrap_or_default();
+    matches!(reason, "QUEUE_PURGE" | "SOCKET_CLOSE" | "TCP_OLD_ACK" | "TCP_RESET")
+        || matches!(function, "ping_rcv" | "skb_queue_purge_reason" | "inet_csk_destroy_sock")
+        || (reason == "NOT_SPECIFIED" && matches!(function, "tcp_v4_rcv" | "tcp_v4_do_rcv" | "tcp_rcv_state_process"))
+}
