@@ -5,6 +5,8 @@
 pub mod flow;
 pub mod name;
 pub mod report;
+pub mod trace;
 
 pub use flow::FlowAnswer;
 pub use report::{FindingView, ReportView};
+pub use trace::TraceView;

@@ -60,6 +60,8 @@ pub struct FindingView {
     pub also: Vec<String>,
     /// How to mend it.
     pub fix: Option<FixView>,
+    /// The command line that mends it or plans to, quoted for the shell; it repeats the target. Null if netwhy cannot.
+    pub command: Option<String>,
 }
 
 /// A Kubernetes object.
@@ -85,6 +87,8 @@ pub enum FixView {
         changes: Vec<(String, String)>,
         /// Modules to load at boot.
         modules: Vec<String>,
+        /// Links that become routers by it.
+        routes_between: Vec<String>,
     },
     /// For a person.
     Manual {
@@ -135,33 +139,45 @@ impl ReportView {
     /// From a report.
     #[must_use]
     pub fn new(target: String, cluster: &Cluster, report: &Report) -> Self {
-        let gap = |id: &netwhy_model::GapId| {
-            let text = gap_text(cluster, *id);
-            let (path, why) = text.split_once(": ").unwrap_or(("", &text));
-            GapView {
-                path: path.to_owned(),
-                why: why.to_owned(),
-                decides: report.deciding.contains(id),
-            }
-        };
-        let c = &report.coverage;
+        let gap = |id: &netwhy_model::GapId| GapView::new(&gap_text(cluster, *id), report.deciding.contains(id));
         ReportView {
             schema: SCHEMA,
             target,
             findings: report.findings.iter().map(FindingView::new).collect(),
             gaps: report.gaps.iter().map(gap).collect(),
             assumed: report.assumed.clone(),
-            coverage: CoverageView {
-                promises: c.total(),
-                kept: c.kept,
-                broken: c.broken,
-                unexplained: c.unexplained,
-                not_judged: c.not_judged.clone(),
-                traced: c.classes,
-                checks_run: c.checks_run,
-                not_applicable: c.not_applicable.clone(),
-                nodes_read: c.nodes_read,
-            },
+            coverage: CoverageView::new(&report.coverage),
+        }
+    }
+}
+
+impl GapView {
+    /// From `path: why`.
+    #[must_use]
+    pub fn new(text: &str, decides: bool) -> Self {
+        let (path, why) = text.split_once(": ").unwrap_or(("", text));
+        GapView {
+            path: path.to_owned(),
+            why: why.to_owned(),
+            decides,
+        }
+    }
+}
+
+impl CoverageView {
+    /// From a coverage.
+    #[must_use]
+    pub fn new(c: &netwhy_checks::Coverage) -> Self {
+        CoverageView {
+            promises: c.total(),
+            kept: c.kept,
+            broken: c.broken,
+            unexplained: c.unexplained,
+            not_judged: c.not_judged.clone(),
+            traced: c.classes,
+            checks_run: c.checks_run,
+            not_applicable: c.not_applicable.clone(),
+            nodes_read: c.nodes_read,
         }
     }
 }
@@ -187,6 +203,7 @@ impl FindingView {
             caused_by: f.caused_by,
             also: f.also.clone(),
             fix: f.fix.as_ref().map(FixView::new),
+            command: None,
         }
     }
 }
@@ -205,11 +222,15 @@ impl FixView {
     fn new(fix: &Fix) -> Self {
         match fix {
             Fix::Sysctl {
-                node, changes, modules, ..
+                node,
+                changes,
+                modules,
+                routes_between,
             } => FixView::Sysctl {
                 node: node.clone(),
                 changes: changes.clone(),
                 modules: modules.clone(),
+                routes_between: routes_between.clone(),
             },
             Fix::Manual { at, commands, note } => FixView::Manual {
                 at: at.clone(),
