@@ -35,7 +35,7 @@ pub fn times(target: &Target, snapshot: &Snapshot) -> String {
                     "%F %H:%M:%S"
                 },
             );
-            format!("read {}{to} UTC", first.strftime("%F %H:%M:%S"))
+            format!("read {}{to}Z", first.strftime("%F %H:%M:%S"))
         }
         _ => {
             let zone = TimeZone::system();

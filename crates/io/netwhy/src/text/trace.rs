@@ -24,6 +24,10 @@ pub fn render(screen: &mut Screen, view: &TraceView, target: &Target, verbose: b
         screen.gap();
     }
     if !mixed || verbose || view.verdict.kind != Verdict::Delivered {
+        let open = view.path.iter().flat_map(|h| &h.lines).all(|l| l.mark != PathMark::Unknown);
+        if view.verdict.kind == Verdict::Unknown && open {
+            screen.line("  if what was not read lets it pass:");
+        }
         path(screen, &view.path);
         screen.gap();
     }
@@ -155,9 +159,10 @@ fn causes(screen: &mut Screen, view: &TraceView, target: &Target) {
     let Some(first) = causes.next() else {
         return;
     };
-    let proven = match view.findings.len() > 1 || !first.also.is_empty() {
-        true => "proven in the model",
-        false => "proven: with it this trace is delivered",
+    let proven = match (view.findings.len() > 1 || !first.also.is_empty(), first.broken) {
+        (_, 0) => "not a change of the network: not proven",
+        (true, _) => "proven in the model",
+        (false, _) => "proven: with it this trace is delivered",
     };
     let mut others: Vec<_> = causes.collect();
     // Members of one set are all needed; alternatives exclude each other.
@@ -189,12 +194,11 @@ fn causes(screen: &mut Screen, view: &TraceView, target: &Target) {
 }
 
 fn reach_text(reach: &ReachView) -> String {
-    format!(
-        "{} of {} promises, from or to {}",
-        number(reach.broken),
-        number(reach.coverage.promises),
-        count(reach.broken_pods, "pod")
-    )
+    let of = format!("{} of {} promises", number(reach.broken), number(reach.coverage.promises));
+    match (&reach.node, reach.pods) {
+        (Some(node), pods) if pods > 0 => format!("{of}, from or to the node and {} on {node}", count(pods, "pod")),
+        _ => of,
+    }
 }
 
 fn unknown(screen: &mut Screen, view: &TraceView) {
@@ -240,6 +244,9 @@ fn assumed(screen: &mut Screen, view: &TraceView, verbose: bool) {
     }
     for line in &view.assumed {
         screen.fact("assumed", line);
+    }
+    if view.verdict.kind == Verdict::Delivered {
+        screen.fact("assumed", "what no node shows: NIC offloads, and that the process behind the socket answers");
     }
     if view.verdict.kind == Verdict::Left {
         screen.fact(

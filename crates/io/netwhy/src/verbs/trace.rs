@@ -6,12 +6,12 @@ use crate::screen::{Look, Screen, json, print};
 use crate::target::{LabScope, Opened, Target};
 use crate::{commands, flows, text};
 use anyhow::{Context, Result};
-use netwhy_checks::{CheckOptions, asked, check, check_flow};
+use netwhy_checks::{CHECKS, CheckOptions, Object, Promise, asked, check, check_flow};
 use netwhy_intent::{Peer, names};
 use netwhy_model::Cluster;
 use netwhy_sim::{Flow, Options};
-use netwhy_view::TraceView;
 use netwhy_view::trace::{Asked, Verdict};
+use netwhy_view::{FindingView, TraceView};
 use std::io::Read;
 use std::path::Path;
 use std::process::ExitCode;
@@ -109,10 +109,29 @@ pub fn view(opened: &Opened, flow: Flow, names: Asked) -> TraceView {
         &report,
         whole.as_ref(),
     );
+    if view.verdict.kind != Verdict::Delivered && view.findings.iter().all(|f| f.code == UNEXPLAINED) {
+        let known = without_packets(cluster, &promise);
+        if !known.is_empty() {
+            view.findings = known;
+        }
+    }
     for finding in &mut view.findings {
         finding.command = commands::fix(finding, &opened.target);
     }
     view
+}
+
+/// What `check` reports where nothing known heals.
+const UNEXPLAINED: &str = "NW0001";
+
+/// What is wrong with the Service itself: no endpoints, no pods. A packet cannot show it, and no change of a node heals it.
+fn without_packets(cluster: &Cluster, promise: &Promise) -> Vec<FindingView> {
+    let Some(service) = &promise.service else {
+        return Vec::new();
+    };
+    let object = Object::namespaced("Service", &service.namespace, &service.name);
+    let all = CHECKS.iter().flat_map(|check| (check.statics)(cluster));
+    all.filter(|f| f.object == object).map(|f| FindingView::new(&f)).collect()
 }
 
 fn reads_all(target: &Target) -> bool {

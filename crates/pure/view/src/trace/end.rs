@@ -93,6 +93,7 @@ pub(super) fn fact(cluster: &Cluster, o: &Outcome) -> String {
         Some(DropReason::IpRpFilter) if link.is_some() => {
             format!("{}, and the way back is not through {name}", rp_filter_text(ns, name))
         }
+        Some(DropReason::NoSocket) if o.end.reply => stranger(o),
         Some(DropReason::NoSocket) => "nothing listens on this port".to_owned(),
         Some(DropReason::NeighFailed) => match next_hop(o) {
             Some(addr) => format!("nobody answers ARP for {addr}"),
@@ -174,6 +175,26 @@ pub(super) fn ip_ingress<'a>(cluster: &'a Cluster, o: &Outcome) -> Option<&'a Li
             .filter(|m| matches!(m.kind, LinkKind::Bridge { .. }))
             .unwrap_or(link),
     )
+}
+
+/// An answer that is not from whom the client asked.
+fn stranger(o: &Outcome) -> String {
+    let mut asked = None;
+    let mut from = None;
+    for step in &o.steps {
+        match step.detail {
+            Detail::Packet { dst, reply: false, .. } if asked.is_none() => asked = Some(dst),
+            Detail::Packet { src, reply: true, .. } | Detail::Untranslate { src, .. } => from = Some(src),
+            _ => {}
+        }
+    }
+    match (asked, from) {
+        (Some(asked), Some(from)) if asked != from => format!(
+            "the answer comes from {}:{} and not from {}:{}: nobody translated it back",
+            from.0, from.1, asked.0, asked.1
+        ),
+        _ => "no connection of the client fits the answer".to_owned(),
+    }
 }
 
 fn next_hop(o: &Outcome) -> Option<std::net::Ipv4Addr> {

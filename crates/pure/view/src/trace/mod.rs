@@ -55,8 +55,10 @@ pub struct TraceView {
 pub struct ReachView {
     /// Promises that it breaks.
     pub broken: usize,
-    /// Pods at an end of them.
-    pub broken_pods: usize,
+    /// The node, if it is one's.
+    pub node: Option<String>,
+    /// Pods on that node.
+    pub pods: usize,
     /// All promises of the cluster.
     pub coverage: CoverageView,
 }
@@ -100,7 +102,7 @@ impl TraceView {
             outcomes: tally.groups,
             assumed: report.assumed.clone(),
             gaps: gaps(cluster, trace),
-            reach: whole.and_then(|whole| reach(report, whole)),
+            reach: whole.and_then(|whole| reach(cluster, report, whole)),
             findings: report.findings.iter().map(FindingView::new).collect(),
         }
     }
@@ -126,7 +128,7 @@ fn gaps(cluster: &Cluster, trace: &Trace) -> Vec<GapView> {
 }
 
 /// The first cause of the flow, in the report of the whole cluster.
-fn reach(report: &Report, whole: &Report) -> Option<ReachView> {
+fn reach(cluster: &Cluster, report: &Report, whole: &Report) -> Option<ReachView> {
     let first = report.first_cause()?;
     let same = whole
         .findings
@@ -134,7 +136,8 @@ fn reach(report: &Report, whole: &Report) -> Option<ReachView> {
         .find(|f| f.code == first.code && f.object == first.object && f.node == first.node)?;
     Some(ReachView {
         broken: same.broken,
-        broken_pods: same.broken_pods,
+        pods: same.node.as_deref().and_then(|n| cluster.node(n)).map_or(0, |n| n.pods.len()),
+        node: same.node.clone(),
         coverage: CoverageView::new(&whole.coverage),
     })
 }

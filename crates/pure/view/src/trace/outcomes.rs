@@ -107,7 +107,7 @@ impl Key {
     fn of(o: &Outcome) -> Key {
         let bad = o.end.disposition != Disposition::Delivered;
         // A port that nobody listens on is one thing, on however many pods.
-        let socket = o.end.reason == Some(netwhy_sim::DropReason::NoSocket);
+        let socket = o.end.reason == Some(netwhy_sim::DropReason::NoSocket) && !o.end.reply;
         Key {
             disposition: o.end.disposition,
             sees: o.client,

@@ -130,6 +130,7 @@ fn partly(tally: &Tally, shown: &Outcome) -> String {
     };
     match (tally.backends, tally.failing_backends()) {
         (0, _) | (_, 0) => share,
+        (n, 1) => format!("1 of {n} backends fails: {share}"),
         (n, failing) => format!("{failing} of {n} backends fail: {share}"),
     }
 }
