@@ -288,3 +288,72 @@ fn coverage_of_the_catalogue() {
     );
     assert!(with.len() >= 25, "coverage shrank to {}", with.len());
 }
+
+/// The harness itself: an example that says something else than what is found is told so.
+#[test]
+fn an_example_that_is_wrong_is_found() {
+    let of = |changes: &str, findings: &str| {
+        let text = format!(
+            "# NW1001 x\n## Examples\n### Fires: x\n```snapshot\nbase: healthy\n{changes}\n```\n```findings\n{findings}\n```\n"
+        );
+        let page = Page::parse(&text).unwrap();
+        let example = page.examples.first().unwrap().clone();
+        shown(&example).map(|found| differences(&example, &found))
+    };
+    let off = "sysctl worker-1 net.ipv4.ip_forward = 0";
+    let right = "NW1001 node/worker-1 error certain";
+    assert_eq!(of(off, right), Ok(Vec::new()));
+    assert_ne!(of(off, "NW1001 node/worker-2 error certain"), Ok(Vec::new()));
+    assert_ne!(of(off, "NW1001 node/worker-1 error likely"), Ok(Vec::new()));
+    assert_ne!(of(off, "nothing"), Ok(Vec::new()));
+    assert_ne!(
+        of(off, &format!("{right}\nNW1001 node/worker-2 error certain")),
+        Ok(Vec::new())
+    );
+    assert_ne!(
+        of(off, &format!("{right}\ngap nodes/worker-1/host/sysctl.txt")),
+        Ok(Vec::new())
+    );
+    assert_ne!(of("", "not applicable NW1001: x"), Ok(Vec::new()));
+    for wrong in [
+        "sysctl nobody net.ipv4.ip_forward = 0",
+        "sysctl worker-1 no.such.key = 0",
+        "remove nodes/nobody/*",
+        "x",
+    ] {
+        assert!(of(wrong, "nothing").is_err(), "{wrong}");
+    }
+}
+
+/// The kernel's side effects of `ip_forward`, as the directive writes them.
+#[test]
+fn ip_forward_writes_every_link() {
+    let value = |snapshot: &netwhy_snapshot::Snapshot, key: &str| {
+        let text = snapshot.text("nodes/worker-1/host/sysctl.txt").unwrap().unwrap();
+        let line = text
+            .lines()
+            .find(|l| l.split(" = ").next() == Some(key))
+            .map(str::to_owned);
+        line.and_then(|l| l.split(" = ").nth(1).map(str::to_owned))
+    };
+    let mut snapshot = base();
+    let cni0 = "net.ipv4.conf.cni0.forwarding";
+    change::apply(&mut snapshot, &format!("sysctl worker-1 {cni0} = 0")).unwrap();
+    // Writing what is there already changes nothing.
+    change::apply(&mut snapshot, "sysctl worker-1 net.ipv4.ip_forward = 1").unwrap();
+    assert_eq!(value(&snapshot, cni0).as_deref(), Some("0"));
+    change::apply(&mut snapshot, "sysctl worker-1 net.ipv4.ip_forward = 0").unwrap();
+    for key in ["all", "default", "cni0", "eth0", "flannel/1"] {
+        assert_eq!(
+            value(&snapshot, &format!("net.ipv4.conf.{key}.forwarding")).as_deref(),
+            Some("0"),
+            "{key}"
+        );
+    }
+    assert_eq!(
+        value(&snapshot, "net.ipv4.conf.all.accept_redirects").as_deref(),
+        Some("1")
+    );
+    change::apply(&mut snapshot, "sysctl worker-1 net.ipv4.ip_forward = 1").unwrap();
+    assert_eq!(value(&snapshot, cni0).as_deref(), Some("1"));
+}
