@@ -6,7 +6,7 @@ use crate::promise::{Promise, PromiseKind, Strength, promises};
 use crate::registry::{CHECKS, UNEXPLAINED, by_code};
 use crate::report::{Certainty, Coverage, Finding, Report, Severity};
 use crate::verdict::{Verdict, judge};
-use netwhy_model::{Cluster, GapId, NetnsId, NetnsKind};
+use netwhy_model::{Cluster, GapId, NetnsId};
 use netwhy_reach::Classes;
 use netwhy_sim::trace::Assumption;
 use netwhy_sim::{End, Flow, Options, trace};
@@ -52,7 +52,8 @@ pub fn check(cluster: &Cluster, options: &CheckOptions) -> Report {
             .push(("the budget was used up".to_owned(), cut.iter().map(|p| p.members).sum()));
     }
     report.coverage.not_judged = all.not_judged;
-    sweep(cluster, all.list, options, &classes, &mut report);
+    let size = |id: NetnsId| classes.class_of(id).map_or(1, |c| classes.get(c).members.len());
+    sweep(cluster, all.list, options, &size, &mut report);
     for check in CHECKS {
         report.findings.extend((check.statics)(cluster));
     }
@@ -64,7 +65,7 @@ pub fn check(cluster: &Cluster, options: &CheckOptions) -> Report {
 #[must_use]
 pub fn check_flow(cluster: &Cluster, promise: Promise, options: &CheckOptions) -> Report {
     let mut report = Report::default();
-    sweep(cluster, vec![promise], options, &Classes::default(), &mut report);
+    sweep(cluster, vec![promise], options, &|_| 1, &mut report);
     finish(cluster, &mut report);
     report
 }
@@ -73,7 +74,7 @@ fn sweep(
     cluster: &Cluster,
     list: Vec<Promise>,
     options: &CheckOptions,
-    classes: &Classes,
+    size: &dyn Fn(NetnsId) -> usize,
     report: &mut Report,
 ) {
     let quiet = Options {
@@ -125,7 +126,7 @@ fn sweep(
         .map(|b| b.promise.members)
         .sum();
     report.coverage.not_judged.extend(refused);
-    report.findings.extend(group(cluster, &explained, classes));
+    report.findings.extend(group(cluster, &explained, size));
     report.gaps = gaps.into_iter().collect();
     report.deciding = deciding.into_iter().collect();
     report.assumed = assumed.into_iter().map(|a| assumption(cluster, &a)).collect();
@@ -173,15 +174,14 @@ fn disqualify(search: &mut Search<'_>, explained: &mut [BrokenPromise], kept: &[
 }
 
 /// One finding for each cause; promises with several alternatives count for each, and make it only likely.
-fn group(cluster: &Cluster, explained: &[BrokenPromise], classes: &Classes) -> Vec<Finding> {
+fn group(cluster: &Cluster, explained: &[BrokenPromise], size: &dyn Fn(NetnsId) -> usize) -> Vec<Finding> {
     let mut findings: BTreeMap<String, Finding> = BTreeMap::new();
     for b in explained {
         if b.causes.is_empty() {
             let finding = findings
                 .entry(format!("{:?} {:?} {:?}", b.end.netns, b.end.stage, b.end.reason))
                 .or_insert_with(|| unexplained(cluster, &b.end));
-            count(cluster, finding, &b.promise);
-            pods.entry(NAME).or_default().extend(ends(cluster, &b.promise, classes));
+            count(cluster, finding, &b.promise, size);
         }
         for set in &b.causes {
             for c in set {
@@ -204,8 +204,7 @@ fn group(cluster: &Cluster, explained: &[BrokenPromise], classes: &Classes) -> V
                         finding.patches.push(patch.clone());
                     }
                 }
-                count(cluster, finding, &b.promise);
-            pods.entry(NAME).or_default().extend(ends(cluster, &b.promise, classes));
+                count(cluster, finding, &b.promise, size);
             }
         }
     }
@@ -318,23 +317,12 @@ fn unexplained(cluster: &Cluster, end: &End) -> Finding {
 /// Examples that a finding names.
 const EXAMPLES_MAX: usize = 3;
 
-fn count(cluster: &Cluster, finding: &mut Finding, promise: &Promise) {
+fn count(cluster: &Cluster, finding: &mut Finding, promise: &Promise, size: &dyn Fn(NetnsId) -> usize) {
     finding.broken += promise.members;
+    finding.broken_pods = finding.broken_pods.max(size(promise.flow.from));
     if finding.examples.len() < EXAMPLES_MAX {
         finding.examples.push(promise.name(cluster));
     }
-}
-
-/// The pods at both ends of a promise: those that the client speaks for, and the receivers.
-fn ends(cluster: &Cluster, promise: &Promise, classes: &Classes) -> Vec<NetnsId> {
-    let alike = |id: NetnsId| classes.class_of(id).map_or_else(|| vec![id], |c| classes.get(c).members.clone());
-    let mut all = alike(promise.flow.from);
-    match promise.kind {
-        PromiseKind::PodToPod | PromiseKind::NodeToPod => all.extend(promise.receivers.iter().flat_map(|r| alike(*r))),
-        _ => all.extend(&promise.receivers),
-    }
-    all.retain(|id| matches!(cluster.ns(*id).kind, NetnsKind::Pod { .. }));
-    all
 }
 
 fn assumption(cluster: &Cluster, a: &Assumption) -> String {
