@@ -1,10 +1,10 @@
 //! The whole check: promises, verdicts, causes, findings.
 
-use crate::candidate::Candidate;
 use crate::cause::{CauseSet, Search, key};
+use crate::group::group;
 use crate::promise::{Promise, PromiseKind, Strength, promises};
-use crate::registry::{CHECKS, UNEXPLAINED, by_code};
-use crate::report::{Certainty, Coverage, Finding, Report, Severity};
+use crate::registry::{CHECKS, UNEXPLAINED};
+use crate::report::{Coverage, Finding, Report, Severity};
 use crate::verdict::{Verdict, judge};
 use netwhy_model::{Cluster, GapId, NetnsId};
 use netwhy_reach::Classes;
@@ -34,10 +34,10 @@ impl Default for CheckOptions {
 }
 
 /// A broken promise with its causes.
-struct BrokenPromise {
-    promise: Promise,
-    end: End,
-    causes: Vec<CauseSet>,
+pub(crate) struct BrokenPromise {
+    pub promise: Promise,
+    pub end: End,
+    pub causes: Vec<CauseSet>,
 }
 
 /// Sweeps everything that the cluster owes.
@@ -52,8 +52,7 @@ pub fn check(cluster: &Cluster, options: &CheckOptions) -> Report {
             .push(("the budget was used up".to_owned(), cut.iter().map(|p| p.members).sum()));
     }
     report.coverage.not_judged = all.not_judged;
-    let size = |id: NetnsId| classes.class_of(id).map_or(1, |c| classes.get(c).members.len());
-    sweep(cluster, all.list, options, &size, &mut report);
+    sweep(cluster, all.list, options, &classes, &mut report);
     for check in CHECKS {
         report.findings.extend((check.statics)(cluster));
     }
@@ -65,18 +64,12 @@ pub fn check(cluster: &Cluster, options: &CheckOptions) -> Report {
 #[must_use]
 pub fn check_flow(cluster: &Cluster, promise: Promise, options: &CheckOptions) -> Report {
     let mut report = Report::default();
-    sweep(cluster, vec![promise], options, &|_| 1, &mut report);
+    sweep(cluster, vec![promise], options, &Classes::default(), &mut report);
     finish(cluster, &mut report);
     report
 }
 
-fn sweep(
-    cluster: &Cluster,
-    list: Vec<Promise>,
-    options: &CheckOptions,
-    size: &dyn Fn(NetnsId) -> usize,
-    report: &mut Report,
-) {
+fn sweep(cluster: &Cluster, list: Vec<Promise>, options: &CheckOptions, classes: &Classes, report: &mut Report) {
     let quiet = Options {
         steps: false,
         ..Options::default()
@@ -126,7 +119,7 @@ fn sweep(
         .map(|b| b.promise.members)
         .sum();
     report.coverage.not_judged.extend(refused);
-    report.findings.extend(group(cluster, &explained, size));
+    report.findings.extend(group(cluster, &explained, classes));
     report.gaps = gaps.into_iter().collect();
     report.deciding = deciding.into_iter().collect();
     report.assumed = assumed.into_iter().map(|a| assumption(cluster, &a)).collect();
@@ -170,158 +163,6 @@ fn disqualify(search: &mut Search<'_>, explained: &mut [BrokenPromise], kept: &[
                     .all(|p| judge(p, &trace(patched, &p.flow, &quiet)) == Verdict::Kept)
             })
         });
-    }
-}
-
-/// One finding for each cause; promises with several alternatives count for each, and make it only likely.
-fn group(cluster: &Cluster, explained: &[BrokenPromise], size: &dyn Fn(NetnsId) -> usize) -> Vec<Finding> {
-    let mut findings: BTreeMap<String, Finding> = BTreeMap::new();
-    for b in explained {
-        if b.causes.is_empty() {
-            let finding = findings
-                .entry(format!("{:?} {:?} {:?}", b.end.netns, b.end.stage, b.end.reason))
-                .or_insert_with(|| unexplained(cluster, &b.end));
-            count(cluster, finding, &b.promise, size);
-        }
-        for set in &b.causes {
-            for c in set {
-                let others = set
-                    .iter()
-                    .filter(|o| key(o) != key(c))
-                    .map(|o| format!("{} on {}", o.code, o.object));
-                let finding = findings.entry(key(c)).or_insert_with(|| finding(c));
-                finding.also.extend(others);
-                if b.causes.len() > 1 || c.alike {
-                    finding.certainty = finding.certainty.min(Certainty::Likely);
-                }
-                if b.promise.strength == Strength::Peers {
-                    finding.severity = finding.severity.max(Severity::Warning);
-                } else {
-                    finding.severity = Severity::Error;
-                }
-                for patch in &c.patches {
-                    if !finding.patches.iter().any(|p| format!("{p:?}") == format!("{patch:?}")) {
-                        finding.patches.push(patch.clone());
-                    }
-                }
-                count(cluster, finding, &b.promise, size);
-            }
-        }
-    }
-    let mut list: Vec<Finding> = findings.into_values().collect();
-    for f in &mut list {
-        f.also.sort();
-        f.also.dedup();
-    }
-    fold(explained, &mut list);
-    list
-}
-
-/// An alternative that explains strictly less than another one for the same promises is folded under it.
-fn fold(explained: &[BrokenPromise], list: &mut [Finding]) {
-    let reach: Vec<(usize, &'static str)> = list.iter().map(|f| (f.broken, f.code)).collect();
-    for (i, f) in list.iter_mut().enumerate() {
-        let mut wider: Option<usize> = None;
-        let mine: Vec<&BrokenPromise> = explained
-            .iter()
-            .filter(|b| {
-                b.causes.iter().any(|s| {
-                    s.iter()
-                        .any(|c| c.code == f.code && c.object == f.object && c.node == f.node)
-                })
-            })
-            .collect();
-        if mine.is_empty() || mine.iter().any(|b| b.causes.len() < 2) {
-            continue;
-        }
-        for (j, (broken, code)) in reach.iter().enumerate() {
-            if j != i
-                && *broken > f.broken
-                && mine
-                    .iter()
-                    .all(|b| b.causes.iter().any(|s| s.iter().any(|c| c.code == *code)))
-            {
-                wider = wider.filter(|w| reach[*w].0 >= *broken).or(Some(j));
-            }
-        }
-        if let Some(w) = wider {
-            f.caused_by = Some(reach[w].1);
-            f.certainty = Certainty::Possible;
-        }
-    }
-}
-
-fn finding(c: &Candidate) -> Finding {
-    Finding {
-        code: c.code,
-        name: by_code(c.code).map_or("", |k| k.name),
-        severity: Severity::Info,
-        certainty: Certainty::Certain,
-        faults: c.faults.clone(),
-        object: c.object.clone(),
-        node: c.node.clone(),
-        summary: c.summary.clone(),
-        evidence: c.evidence.clone(),
-        norm: c.norm.clone(),
-        broken: 0,
-        broken_pods: 0,
-        examples: Vec::new(),
-        caused_by: None,
-        also: Vec::new(),
-        fix: Some(c.fix.clone()),
-        patches: Vec::new(),
-    }
-}
-
-fn unexplained(cluster: &Cluster, end: &End) -> Finding {
-    let ns = cluster.ns(end.netns);
-    let node = ns.kind.node().map(str::to_owned);
-    let reason = end.reason.map_or(String::new(), |r| format!(", {}", r.as_str()));
-    let object = node.as_deref().map_or(
-        crate::Object {
-            kind: "Cluster",
-            namespace: None,
-            name: None,
-        },
-        crate::Object::node,
-    );
-    Finding {
-        code: UNEXPLAINED.code,
-        name: UNEXPLAINED.name,
-        severity: Severity::Error,
-        certainty: Certainty::Possible,
-        faults: Vec::new(),
-        object,
-        node,
-        summary: format!(
-            "packets end in {} on {}{reason}, and no known cause heals them",
-            end.stage.as_str(),
-            ns.kind
-        ),
-        evidence: end
-            .rule
-            .and_then(|r| crate::facts::rule_place(ns, r))
-            .map(|(place, chain)| vec![format!("{place}  {chain}")])
-            .unwrap_or_default(),
-        norm: String::new(),
-        broken: 0,
-        broken_pods: 0,
-        examples: Vec::new(),
-        caused_by: None,
-        also: Vec::new(),
-        fix: None,
-        patches: Vec::new(),
-    }
-}
-
-/// Examples that a finding names.
-const EXAMPLES_MAX: usize = 3;
-
-fn count(cluster: &Cluster, finding: &mut Finding, promise: &Promise, size: &dyn Fn(NetnsId) -> usize) {
-    finding.broken += promise.members;
-    finding.broken_pods = finding.broken_pods.max(size(promise.flow.from));
-    if finding.examples.len() < EXAMPLES_MAX {
-        finding.examples.push(promise.name(cluster));
     }
 }
 

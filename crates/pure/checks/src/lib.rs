@@ -7,6 +7,7 @@ pub mod candidate;
 mod cause;
 pub mod engine;
 mod facts;
+mod group;
 pub mod promise;
 pub mod registry;
 pub mod report;

@@ -15,7 +15,7 @@ pub struct Links {
 }
 
 /// One link.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Link {
     /// ifindex.
     pub index: u32,
@@ -50,6 +50,8 @@ pub struct Link {
 pub struct Ifaddr {
     /// The address (`ifa_local`).
     pub addr: Ipv4Addr,
+    /// The other end's, of a point-to-point address (`ifa_address`): the subnet is the other end's.
+    pub peer: Option<Ipv4Addr>,
     /// Prefix length.
     pub prefix: u8,
     /// `IFA_F_SECONDARY`.
@@ -126,7 +128,7 @@ pub struct BridgePort {
 
 /// `net.ipv4.conf.*` of one link, already combined with `all` where the kernel does.
 /// Source: `include/linux/inetdevice.h` (`IN_DEV_ANDCONF`, `IN_DEV_ORCONF`, `IN_DEV_MAXCONF`).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct IfConf {
     /// `forwarding`: this link's own value.
     pub forwarding: Fact<bool>,

@@ -127,7 +127,7 @@ pub struct ChainIndex {
 }
 
 /// A rule.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
     /// Line in the member (1-based).
     pub line: u32,

@@ -8,7 +8,7 @@ use netwhy_wire::Mac;
 use std::net::Ipv4Addr;
 
 /// A change that [`Cluster::with`](crate::Cluster::with) lays over a cluster.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Patch {
     /// Write a sysctl. `net.ipv4.ip_forward` and `conf.all.forwarding` also write every link's `forwarding`, the
     /// default's, and `conf.all.accept_redirects`, and only if the value changes (`devinet_sysctl_forward()`, `net/ipv4/devinet.c`).

@@ -7,6 +7,7 @@ use crate::fail::Fail;
 use anyhow::{Context, Result};
 use netwhy_snapshot::{Limits, Snapshot};
 use serde::Deserialize;
+use std::cell::Cell;
 use std::net::IpAddr;
 use std::path::Path;
 use std::process::ExitCode;
@@ -63,15 +64,11 @@ pub fn play(print: &PrintArgs, instead: Option<&Path>, why: &str) -> Result<Exit
     let measured = measured()?;
 
     p.step("What the client saw (measured when it was recorded; the probe waited 2 s)")?;
-    p.show(&[format!(
-        "{} → {} {}:{} ({}): {}",
-        measured.from,
-        measured.proto,
-        measured.to_ip,
-        measured.to_port,
-        measured.to_name,
-        said(&measured)
-    )])?;
+    let to = format!(
+        "{} {}:{} (svc/{})",
+        measured.proto, measured.to_ip, measured.to_port, measured.to_name
+    );
+    p.show(&[format!("{} → {to}", measured.from), said(&measured)])?;
     p.show(&["not shown here: packets on the wire (the recording holds no capture)".to_owned()])?;
 
     p.step("Why?")?;
@@ -84,7 +81,19 @@ pub fn play(print: &PrintArgs, instead: Option<&Path>, why: &str) -> Result<Exit
     }
 
     p.step("Everything that is wrong in this cluster")?;
-    p.netwhy(&["check", "-f", &file], |_| true)?;
+    let seen = Cell::new(0usize);
+    p.netwhy(&["check", "-f", &file], |line| {
+        if is_finding(line) {
+            seen.set(seen.get() + 1);
+        }
+        seen.get() < 2 || line.starts_with("coverage")
+    })?;
+    if seen.get() > 1 {
+        p.show(&[format!(
+            "({} more, planted in that cluster on purpose: type the command to read them)",
+            seen.get() - 1
+        )])?;
+    }
 
     p.step("How do I fix it? The plan, proven in simulation, not applied")?;
     match first_fix(&file)? {
@@ -107,6 +116,11 @@ pub fn play(print: &PrintArgs, instead: Option<&Path>, why: &str) -> Result<Exit
     Ok(ExitCode::SUCCESS)
 }
 
+/// The first line of a finding on the screen of `check`.
+fn is_finding(line: &str) -> bool {
+    ["✗ ", "x ", "! "].iter().any(|mark| line.starts_with(mark))
+}
+
 /// The first connection from a pod to a Service that the fault turned into silence.
 fn measured() -> Result<Measured> {
     let text = zstd::decode_all(FLOWS).context("the recorded flows")?;
@@ -119,8 +133,14 @@ fn measured() -> Result<Measured> {
             && m.to_ip.is_ipv4()
             && m.result == "timeout"
             && !m.differs.is_null()
+            && own_namespace(m)
     };
     all.into_iter().find(fits).context("the recording has no such flow")
+}
+
+/// The Service lies in the client's own namespace, as one's own application does.
+fn own_namespace(m: &Measured) -> bool {
+    m.from.split('/').nth(1) == m.to_name.split('/').next()
 }
 
 /// The error in curl's words; the measurement knows the class only.

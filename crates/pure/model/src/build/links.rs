@@ -111,6 +111,7 @@ fn address(info: &ip_json::AddrInfo) -> Option<Ifaddr> {
     let addr: Ipv4Addr = info.local.parse().ok()?;
     (info.prefixlen <= 32).then(|| Ifaddr {
         addr,
+        peer: info.peer.as_ref().and_then(|p| p.parse().ok()).filter(|p| *p != addr),
         prefix: info.prefixlen,
         secondary: info.secondary,
         scope: scope(&info.scope),

@@ -2,6 +2,7 @@
 
 use crate::cluster::{Netns, NetnsId, NetnsKind};
 use crate::link::{Link, LinkKind};
+use crate::neigh::NudState;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
@@ -172,11 +173,12 @@ fn behind(netns: &[Netns], near: Port, far: Port) -> Seen {
         .flat_map(|f| &f.bridge)
         .filter(|(_, port)| **port == near.1)
         .map(|((_, mac), _)| *mac);
+    // What somebody wrote there is no sight of anybody.
     let neighbours = ns
         .neigh
         .iter()
         .flat_map(|n| &n.entries)
-        .filter(|((dev, _), _)| *dev == near.1);
+        .filter(|((dev, _), n)| *dev == near.1 && n.state != NudState::Permanent);
     for mac in learned.chain(neighbours.filter_map(|(_, n)| n.lladdr)) {
         if mac == link.mac || bridge.is_some_and(|b| b.mac == mac) {
             return Seen::Yes;

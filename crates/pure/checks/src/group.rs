@@ -1,0 +1,189 @@
+//! From broken promises with causes to findings: one for each cause, with everything that it breaks.
+
+use crate::candidate::{Candidate, Object};
+use crate::cause::key;
+use crate::engine::BrokenPromise;
+use crate::promise::{Promise, PromiseKind, Strength};
+use crate::registry::{UNEXPLAINED, by_code};
+use crate::report::{Certainty, Finding, Severity};
+use netwhy_model::{Cluster, NetnsId, NetnsKind};
+use netwhy_reach::Classes;
+use netwhy_sim::End;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Examples that a finding names.
+const EXAMPLES_MAX: usize = 3;
+
+/// A finding that grows.
+struct Group {
+    finding: Finding,
+    pods: BTreeSet<NetnsId>,
+}
+
+/// One finding for each cause; promises with several alternatives count for each, and make it only likely.
+pub(crate) fn group(cluster: &Cluster, explained: &[BrokenPromise], classes: &Classes) -> Vec<Finding> {
+    let mut groups: BTreeMap<String, Group> = BTreeMap::new();
+    let mut at = |name: String, first: &dyn Fn() -> Finding, promise: &Promise, more: &dyn Fn(&mut Finding)| {
+        let group = groups.entry(name).or_insert_with(|| Group {
+            finding: first(),
+            pods: BTreeSet::new(),
+        });
+        group.finding.broken += promise.members;
+        group.pods.extend(ends(cluster, promise, classes));
+        if group.finding.examples.len() < EXAMPLES_MAX {
+            group.finding.examples.push(promise.name(cluster));
+        }
+        let severity = if promise.strength == Strength::Peers {
+            Severity::Warning
+        } else {
+            Severity::Error
+        };
+        group.finding.severity = group.finding.severity.max(severity);
+        more(&mut group.finding);
+    };
+    for b in explained {
+        if b.causes.is_empty() {
+            let name = format!("{:?} {:?} {:?}", b.end.netns, b.end.stage, b.end.reason);
+            at(name, &|| unexplained(cluster, &b.end), &b.promise, &|_| {});
+        }
+        for set in &b.causes {
+            for c in set {
+                at(key(c), &|| finding(c), &b.promise, &|f| {
+                    join(f, c, set, b.causes.len() > 1)
+                });
+            }
+        }
+    }
+    let mut list: Vec<Finding> = groups
+        .into_values()
+        .map(|g| Finding {
+            broken_pods: g.pods.len(),
+            ..g.finding
+        })
+        .collect();
+    for f in &mut list {
+        f.also.sort();
+        f.also.dedup();
+    }
+    fold(explained, &mut list);
+    list
+}
+
+/// What one more cause set adds to the finding of one of its members.
+fn join(f: &mut Finding, c: &Candidate, set: &[Candidate], alternatives: bool) {
+    f.also.extend(
+        set.iter()
+            .filter(|o| key(o) != key(c))
+            .map(|o| format!("{} on {}", o.code, o.object)),
+    );
+    if alternatives || c.alike {
+        f.certainty = f.certainty.min(Certainty::Likely);
+    }
+    for patch in &c.patches {
+        if !f.patches.contains(patch) {
+            f.patches.push(patch.clone());
+        }
+    }
+}
+
+/// The pods at both ends of a promise: those that the client speaks for, and the receivers.
+fn ends(cluster: &Cluster, promise: &Promise, classes: &Classes) -> Vec<NetnsId> {
+    let alike = |id: NetnsId| {
+        classes
+            .class_of(id)
+            .map_or_else(|| vec![id], |c| classes.get(c).members.clone())
+    };
+    let mut all = alike(promise.flow.from);
+    match promise.kind {
+        PromiseKind::PodToPod | PromiseKind::NodeToPod => all.extend(promise.receivers.iter().flat_map(|r| alike(*r))),
+        _ => all.extend(&promise.receivers),
+    }
+    all.retain(|id| matches!(cluster.ns(*id).kind, NetnsKind::Pod { .. }));
+    all
+}
+
+/// An alternative that explains strictly less than another one for the same promises is folded under it.
+fn fold(explained: &[BrokenPromise], list: &mut [Finding]) {
+    let reach: Vec<(usize, &'static str)> = list.iter().map(|f| (f.broken, f.code)).collect();
+    for (i, f) in list.iter_mut().enumerate() {
+        let is_mine = |c: &Candidate| c.code == f.code && c.object == f.object && c.node == f.node;
+        let mine: Vec<&BrokenPromise> = explained
+            .iter()
+            .filter(|b| b.causes.iter().flatten().any(is_mine))
+            .collect();
+        if mine.is_empty() || mine.iter().any(|b| b.causes.len() < 2) {
+            continue;
+        }
+        let explains_all = |code: &str| mine.iter().all(|b| b.causes.iter().flatten().any(|c| c.code == code));
+        let wider = reach
+            .iter()
+            .enumerate()
+            .filter(|(j, (broken, code))| *j != i && *broken > f.broken && explains_all(code));
+        if let Some((_, (_, code))) = wider.max_by_key(|(j, (broken, _))| (*broken, std::cmp::Reverse(*j))) {
+            f.caused_by = Some(code);
+            f.certainty = Certainty::Possible;
+        }
+    }
+}
+
+fn finding(c: &Candidate) -> Finding {
+    Finding {
+        code: c.code,
+        name: by_code(c.code).map_or("", |k| k.name),
+        severity: Severity::Info,
+        certainty: Certainty::Certain,
+        faults: c.faults.clone(),
+        object: c.object.clone(),
+        node: c.node.clone(),
+        summary: c.summary.clone(),
+        evidence: c.evidence.clone(),
+        norm: c.norm.clone(),
+        broken: 0,
+        broken_pods: 0,
+        examples: Vec::new(),
+        caused_by: None,
+        also: Vec::new(),
+        fix: Some(c.fix.clone()),
+        patches: Vec::new(),
+    }
+}
+
+fn unexplained(cluster: &Cluster, end: &End) -> Finding {
+    let ns = cluster.ns(end.netns);
+    let node = ns.kind.node().map(str::to_owned);
+    let reason = end.reason.map_or(String::new(), |r| format!(", {}", r.as_str()));
+    let object = match node.as_deref() {
+        Some(node) => Object::node(node),
+        None => Object {
+            kind: "Cluster",
+            namespace: None,
+            name: None,
+        },
+    };
+    let rule = end.rule.and_then(|r| crate::facts::rule_place(ns, r));
+    Finding {
+        code: UNEXPLAINED.code,
+        name: UNEXPLAINED.name,
+        severity: Severity::Info,
+        certainty: Certainty::Possible,
+        faults: Vec::new(),
+        object,
+        node,
+        summary: format!(
+            "packets end in {} on {}{reason}, and no known cause heals them",
+            end.stage.as_str(),
+            ns.kind
+        ),
+        evidence: rule
+            .map(|(place, chain)| vec![format!("{place}  {chain}")])
+            .unwrap_or_default(),
+        norm: String::new(),
+        broken: 0,
+        broken_pods: 0,
+        examples: Vec::new(),
+        caused_by: None,
+        also: Vec::new(),
+        fix: None,
+        patches: Vec::new(),
+    }
+}
