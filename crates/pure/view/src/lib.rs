@@ -6,7 +6,9 @@ pub mod flow;
 pub mod name;
 pub mod report;
 pub mod trace;
+pub mod why;
 
 pub use flow::FlowAnswer;
 pub use report::{FindingView, ReportView};
 pub use trace::TraceView;
+pub use why::WhyView;

@@ -96,7 +96,7 @@ impl Target {
     ///
     /// # Errors
     /// It cannot be read.
-    pub fn open(&self, scope: LabScope<'_>) -> Result<Opened> {
+    pub fn open(&self, scope: LabScope) -> Result<Opened> {
         let snapshot = match self {
             Target::File(path) => read_file(path)?,
             Target::Lab(name) => open_lab(name, scope)?,

@@ -95,16 +95,11 @@ fn block(screen: &mut Screen, block: &Block<'_>, view: &ReportView, verbose: boo
     }
     let broken: usize = block.findings.iter().map(|f| f.broken).sum();
     if broken > 0 {
-        let pods: usize = block.findings.iter().map(|f| f.broken_pods).sum();
-        let of = number(view.coverage.promises);
+        let all = view.coverage.promises;
         screen.fact_at(
             2,
             "broken",
-            &format!(
-                "{} of {of} promises, from or to {}",
-                number(broken.min(view.coverage.promises)),
-                count(pods, "pod")
-            ),
+            &format!("{} of {} promises", number(broken.min(all)), number(all)),
         );
         for name in first.examples.iter().take(2) {
             screen.fact_at(2, "such as", name);

@@ -48,7 +48,7 @@ pub fn fix(screen: &mut Screen, indent: usize, f: &FindingView, proven: &str) {
                 screen.fact_at(indent, "fix", &format!("({proven})"));
             }
             let writes: Vec<String> = changes.iter().map(|(k, v)| format!("sysctl -w {k}={v}")).collect();
-            let mut text = format!("{}, kept by a file in /etc/sysctl.d", writes.join(", "));
+            let mut text = format!("{}, and kept over the next boot", writes.join(", "));
             if !modules.is_empty() {
                 text += &format!("; loads {} at every boot", modules.join(" "));
             }

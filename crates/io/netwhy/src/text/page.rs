@@ -15,8 +15,9 @@ pub fn render(screen: &mut Screen, markdown: &str) {
             code = !code;
             continue;
         }
-        if code {
-            screen.line(&format!("{:width$}{line}", "", width = INDENT + 2));
+        if code || line.starts_with("    ") && paragraph.is_empty() {
+            let line = if code { line } else { &line[2..] };
+            screen.line(&format!("{:width$}{line}", "", width = INDENT));
         } else if let Some(heading) = line.strip_prefix('#') {
             flush(screen, &mut paragraph);
             screen.gap();

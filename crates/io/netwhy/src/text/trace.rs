@@ -24,7 +24,11 @@ pub fn render(screen: &mut Screen, view: &TraceView, target: &Target, verbose: b
         screen.gap();
     }
     if !mixed || verbose || view.verdict.kind != Verdict::Delivered {
-        let open = view.path.iter().flat_map(|h| &h.lines).all(|l| l.mark != PathMark::Unknown);
+        let open = view
+            .path
+            .iter()
+            .flat_map(|h| &h.lines)
+            .all(|l| l.mark != PathMark::Unknown);
         if view.verdict.kind == Verdict::Unknown && open {
             screen.line("  if what was not read lets it pass:");
         }
@@ -194,7 +198,11 @@ fn causes(screen: &mut Screen, view: &TraceView, target: &Target) {
 }
 
 fn reach_text(reach: &ReachView) -> String {
-    let of = format!("{} of {} promises", number(reach.broken), number(reach.coverage.promises));
+    let of = format!(
+        "{} of {} promises",
+        number(reach.broken),
+        number(reach.coverage.promises)
+    );
     match (&reach.node, reach.pods) {
         (Some(node), pods) if pods > 0 => format!("{of}, from or to the node and {} on {node}", count(pods, "pod")),
         _ => of,
@@ -246,7 +254,10 @@ fn assumed(screen: &mut Screen, view: &TraceView, verbose: bool) {
         screen.fact("assumed", line);
     }
     if view.verdict.kind == Verdict::Delivered {
-        screen.fact("assumed", "what no node shows: NIC offloads, and that the process behind the socket answers");
+        screen.fact(
+            "assumed",
+            "what no node shows: NIC offloads, and that the process behind the socket answers",
+        );
     }
     if view.verdict.kind == Verdict::Left {
         screen.fact(

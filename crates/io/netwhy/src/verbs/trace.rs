@@ -35,7 +35,7 @@ pub fn run(cli: &Cli, args: &TraceArgs) -> Result<ExitCode> {
         return many(cli, &target, file, &args.namespace);
     }
     let (src, dst) = (args.src.as_deref().unwrap_or(""), args.dst.as_deref().unwrap_or(""));
-    let opened = target.open(LabScope::Between(src, dst))?;
+    let opened = target.open(LabScope::Paths)?;
     let question = Question {
         src,
         dst,
@@ -98,8 +98,8 @@ pub fn view(opened: &Opened, flow: Flow, names: Asked) -> TraceView {
     let promise = asked(cluster, flow);
     let options = CheckOptions::default();
     let report = check_flow(cluster, promise.clone(), &options);
-    // How far a cause reaches is worth a sweep where everything was read anyway.
-    let whole = (report.first_cause().is_some() && reads_all(&opened.target)).then(|| check(cluster, &options));
+    // Everything was read anyway: how far a cause reaches is worth a sweep.
+    let whole = report.first_cause().is_some().then(|| check(cluster, &options));
     let mut view = TraceView::new(
         opened.title.clone(),
         names,
@@ -131,11 +131,9 @@ fn without_packets(cluster: &Cluster, promise: &Promise) -> Vec<FindingView> {
     };
     let object = Object::namespaced("Service", &service.namespace, &service.name);
     let all = CHECKS.iter().flat_map(|check| (check.statics)(cluster));
-    all.filter(|f| f.object == object).map(|f| FindingView::new(&f)).collect()
-}
-
-fn reads_all(target: &Target) -> bool {
-    matches!(target, Target::File(_))
+    all.filter(|f| f.object == object)
+        .map(|f| FindingView::new(&f))
+        .collect()
 }
 
 fn way_out(target: &Target) -> String {

@@ -136,7 +136,11 @@ fn reach(cluster: &Cluster, report: &Report, whole: &Report) -> Option<ReachView
         .find(|f| f.code == first.code && f.object == first.object && f.node == first.node)?;
     Some(ReachView {
         broken: same.broken,
-        pods: same.node.as_deref().and_then(|n| cluster.node(n)).map_or(0, |n| n.pods.len()),
+        pods: same
+            .node
+            .as_deref()
+            .and_then(|n| cluster.node(n))
+            .map_or(0, |n| n.pods.len()),
         node: same.node.clone(),
         coverage: CoverageView::new(&whole.coverage),
     })

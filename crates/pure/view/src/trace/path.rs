@@ -159,7 +159,8 @@ impl Walk<'_> {
                     self.drop(ns, reason);
                 }
             }
-            Detail::Left { to } => self.line(
+            // What a bridge floods leaves by many ports; only the packet's end counts.
+            Detail::Left { to } if self.outcome.end.left_to == Some(to) => self.line(
                 "leaves",
                 format!("towards {to}, which is not in the snapshot"),
                 String::new(),
