@@ -11,10 +11,26 @@ use world::{Drops, Row, judge, recipes};
 const FILES: &[(&str, &str)] = &[
     ("topologies", include_str!("world/worlds/topologies.txt")),
     ("br_netfilter", include_str!("world/worlds/br_netfilter.txt")),
+    ("order", include_str!("world/worlds/order.txt")),
+    ("conntrack", include_str!("world/worlds/conntrack.txt")),
+    ("masquerade", include_str!("world/worlds/masquerade.txt")),
+    ("icmp", include_str!("world/worlds/icmp.txt")),
+    ("local", include_str!("world/worlds/local.txt")),
+    ("routes", include_str!("world/worlds/routes.txt")),
+    ("neigh", include_str!("world/worlds/neigh.txt")),
+    ("bridge", include_str!("world/worlds/bridge.txt")),
+    ("vxlan", include_str!("world/worlds/vxlan.txt")),
+    ("matches", include_str!("world/worlds/matches.txt")),
 ];
 
 /// Known disagreements: world, question, reason. One that is gone must leave the list.
-const SICKBAY: &[(&str, &str, &str)] = &[];
+const SICKBAY: &[(&str, &str, &str)] = &[
+    ("matches: an ACK that never arrives", "tcp", LATER),
+    ("conntrack: asymmetric return, the answer is NEW", "tcp", LATER),
+    ("icmp: REJECT of each kind", "10.2.0.2:3", "no class for ENOPROTOOPT: shown as refused"),
+    ("neigh: a proxy entry for one address", "tcp", "`ip neigh show` does not list proxy entries, so no member has them"),
+];
+const LATER: &str = "ok is that the connection is made: the packets after it are not followed";
 
 /// Worlds that stand at the same time. They mostly wait.
 const WORKERS: usize = 6;

@@ -4,7 +4,7 @@ use crate::flow::Options;
 use crate::oracle::{Oracle, Question};
 use crate::reason::{DropReason, Stage};
 use crate::skb::Skb;
-use crate::state::{Client, Conn, Learned, Server};
+use crate::state::{Asker, Client, Conn, Learned, Server};
 use crate::trace::{Assumption, Detail, Disposition, End, RuleRef, Step};
 use crate::{dev, ip};
 use netwhy_model::{Cluster, Fact, GapId, Netns, NetnsId};
@@ -21,6 +21,7 @@ pub(crate) struct Engine<'a> {
     pub client: Client,
     pub servers: Vec<Server>,
     pub learned: Vec<Learned>,
+    pub askers: Vec<Asker>,
     pub steps: Vec<Step>,
     pub assumed: Vec<Assumption>,
     pub now_ms: u64,
@@ -57,6 +58,7 @@ impl<'a> Engine<'a> {
             client,
             servers: Vec::new(),
             learned: Vec::new(),
+            askers: Vec::new(),
             steps: Vec::new(),
             assumed: Vec::new(),
             now_ms: 0,

@@ -48,6 +48,15 @@ pub(crate) struct Server {
     pub proto: u8,
 }
 
+/// A neighbour that asked for this host's address, and is known by that (`neigh_event_ns()`).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asker {
+    pub netns: NetnsId,
+    pub link: u32,
+    pub addr: Ipv4Addr,
+    pub mac: Mac,
+}
+
 /// A learned forwarding entry.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Learned {

@@ -120,11 +120,14 @@ pub(super) fn br_nf_forward_ip<'a>(
     }
     skb.sabotage = false;
     skb.physout = Some(out.index);
+    // nf_bridge->pkt_otherhost: the hooks see a packet for this host.
+    let pkt_type = std::mem::replace(&mut skb.pkt_type, PktType::Host);
     if nf_hook(eng, ns, Hook::Forward, skb, bridge.index, bridge.index) == Hooked::Drop {
         return Bridged::Ended;
     }
     if nf_hook(eng, ns, Hook::PostRouting, skb, 0, bridge.index) == Hooked::Drop {
         return Bridged::Ended;
     }
+    skb.pkt_type = pkt_type;
     Bridged::GoOn
 }

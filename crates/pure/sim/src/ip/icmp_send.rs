@@ -34,7 +34,8 @@ pub(crate) fn icmp_send(eng: &mut Engine<'_>, ns: &Netns, cause: &Skb, kind: u8,
         },
     );
     error.main = false;
-    error.reply = !cause.reply;
+    // Nobody hears of an error about a tunnel's packet.
+    error.reply = !cause.reply && !matches!(cause.l4, L4::Vxlan { .. });
     attach_error(&mut error, cause);
     eng.begin(ns, &mut error);
     eng.push(Item::LocalOut {

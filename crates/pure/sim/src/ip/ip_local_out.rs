@@ -1,4 +1,4 @@
-//! Packets that the host sends itself: route, LOCAL_OUT, reroute where translation or a mark asks for it.
+//! Packets that the host sends itself: route, LOCAL_OUT with a new route where translation or a mark asks for it.
 //!
 //! Kernel: `__ip_local_out()` (`ip_output.c`), `ip_route_me_harder()` (`net/ipv4/netfilter.c`), `nf_nat_ipv4_local_fn()`
 //! (`nf_nat_proto.c`), `ipt_mangle_out()` (`iptable_mangle.c`). Kernel-facts traps 7 and 8.
@@ -8,7 +8,7 @@ use crate::engine::Engine;
 use crate::nf::{Hooked, nf_hook};
 use crate::reason::{DropReason, Stage};
 use crate::route::{OutputKey, RouteError, ip_route_output};
-use crate::skb::Skb;
+use crate::skb::{L4, Skb};
 use netwhy_model::Netns;
 use netwhy_model::netfilter::Hook;
 
@@ -17,17 +17,47 @@ pub(crate) fn ip_local_out<'a>(eng: &mut Engine<'a>, ns: &'a Netns, mut skb: Skb
         return;
     }
     let Some(dst) = skb.route else { return };
-    let before = (skb.dst, skb.mark, skb.ct.is_some_and(|c| c.reply));
     if nf_hook(eng, ns, Hook::LocalOut, &mut skb, 0, dst.dev) == Hooked::Drop {
-        if skb.packet == 0 {
+        if is_clients(&skb) {
             eng.client_denied();
         }
         return;
     }
-    if (skb.dst, skb.mark) != (before.0, before.1) && !route(eng, ns, &mut skb) {
-        return;
-    }
     ip_output(eng, ns, skb, 0);
+}
+
+/// The packet that the client's own system call sends; what a tunnel wraps around it fails in silence.
+fn is_clients(skb: &Skb) -> bool {
+    skb.packet == 0 && !matches!(skb.l4, L4::Vxlan { .. })
+}
+
+/// `ip_route_me_harder()`: inside the hook, after the table that changed the packet. `false`: dropped with the error of
+/// the routing (`NF_DROP_ERR()`).
+pub(crate) fn ip_route_me_harder<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: &mut Skb) -> bool {
+    let key = OutputKey {
+        src: Some(skb.src),
+        dst: skb.dst,
+        mark: skb.mark,
+        proto: 0,
+        ports: None,
+    };
+    match ip_route_output(eng, ns, &key, Some(skb)) {
+        Ok((dst, _)) => {
+            skb.route = Some(dst);
+            true
+        }
+        Err(RouteError::Errno(errno)) => {
+            eng.drop(ns, skb, Stage::NfHookSlow, DropReason::NetfilterDrop);
+            if is_clients(skb) {
+                eng.client_failed(errno);
+            }
+            false
+        }
+        Err(RouteError::Unknown(gap)) => {
+            eng.unknown(ns, skb, Stage::IpRouteOutputKeyHash, gap);
+            false
+        }
+    }
 }
 
 fn route<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: &mut Skb) -> bool {

@@ -10,6 +10,6 @@ mod ip_rcv;
 
 pub(crate) use icmp_send::icmp_send;
 pub(crate) use ip_error::ip_error;
-pub(crate) use ip_local_out::ip_local_out;
+pub(crate) use ip_local_out::{ip_local_out, ip_route_me_harder};
 pub(crate) use ip_output::ip_output;
 pub(crate) use ip_rcv::ip_rcv;

@@ -7,6 +7,7 @@ use crate::bridge::should_deliver;
 use crate::engine::Engine;
 use crate::route::{InputError, ip_route_input};
 use crate::skb::{DstKind, L4, Skb};
+use crate::state::{Asker, Learned};
 use netwhy_model::link::{Link, LinkKind};
 use netwhy_model::{GapId, Netns, NetnsId};
 use netwhy_wire::Mac;
@@ -39,8 +40,10 @@ pub(super) fn arp_ask<'a>(
     };
     let mut ask = Ask {
         sender: sender.unwrap_or(Ipv4Addr::UNSPECIFIED),
+        sender_mac: link.mac,
         target,
         answers: Vec::new(),
+        way: Vec::new(),
         open: false,
         unknown: None,
         seen: Vec::new(),
@@ -56,8 +59,11 @@ pub(super) fn arp_ask<'a>(
 
 struct Ask {
     sender: Ipv4Addr,
+    sender_mac: Mac,
     target: Ipv4Addr,
     answers: Vec<Mac>,
+    /// Bridges that the request has passed on its way, each with the port that it left by: the answer comes in there.
+    way: Vec<(NetnsId, u32, u32)>,
     /// A segment may hold hosts that the bundle does not know.
     open: bool,
     unknown: Option<GapId>,
@@ -147,7 +153,35 @@ impl Ask {
             .iter()
             .filter(|l| l.master == Some(bridge.index) && should_deliver(from, l))
         {
+            self.way.push((ns.id, bridge.index, port.index));
             self.send(eng, ns, port, from);
+            self.way.pop();
+        }
+    }
+
+    /// The answer of a link goes back over the bridges of the way, which learn from it; the link knows the asker now.
+    fn answer(&mut self, eng: &mut Engine<'_>, ns: &Netns, link: &Link) {
+        let mac = link.mac;
+        self.answers.push(mac);
+        if !self.sender.is_unspecified() {
+            eng.askers.push(Asker {
+                netns: ns.id,
+                link: link.index,
+                addr: self.sender,
+                mac: self.sender_mac,
+            });
+        }
+        for &(netns, bridge, port) in &self.way {
+            let learns = |l: &Link| l.port.as_ref().is_none_or(|p| p.learning);
+            let links = eng.ns(netns).links.as_ref();
+            if links.is_ok_and(|l| l.get(port).is_some_and(learns)) {
+                eng.learned.push(Learned {
+                    netns,
+                    bridge,
+                    mac,
+                    port,
+                });
+            }
         }
     }
 
@@ -191,14 +225,14 @@ impl Ask {
             Ok(()) => {}
         }
         match request.route.map(|r| (r.kind, r.dev)) {
-            Some((DstKind::Local, _)) if !self.ignores(eng, ns, link) => self.answers.push(link.mac),
+            Some((DstKind::Local, _)) if !self.ignores(eng, ns, link) => self.answer(eng, ns, link),
             Some((DstKind::Forward, out)) => {
                 let proxy_entry = ns
                     .neigh
                     .as_ref()
                     .is_ok_and(|n| n.proxy.contains(&(link.index, self.target)));
                 if proxy_entry || (out != link.index && eng.flag(&link.conf.proxy_arp, false)) {
-                    self.answers.push(link.mac);
+                    self.answer(eng, ns, link);
                 }
             }
             _ => {}

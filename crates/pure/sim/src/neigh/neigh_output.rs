@@ -10,6 +10,7 @@ use crate::engine::Engine;
 use crate::ip::icmp_send;
 use crate::reason::{DropReason, Stage};
 use crate::skb::Skb;
+use crate::state::Asker;
 use crate::trace::Detail;
 use netwhy_model::link::Link;
 use netwhy_model::neigh::NudState;
@@ -71,6 +72,10 @@ pub(crate) fn neigh_resolve<'a>(
             (NudState::Permanent | NudState::Noarp | NudState::Valid, Some(mac)) => return Resolved::Mac(mac, false),
             _ => {}
         }
+    }
+    let asker = |a: &&Asker| a.netns == ns.id && a.link == link.index && a.addr == next;
+    if let Some(asker) = eng.askers.iter().rev().find(asker) {
+        return Resolved::Mac(asker.mac, false);
     }
     match arp_ask(eng, ns, link, skb.src, next) {
         Answer::Mac(mac) => Resolved::Mac(mac, true),

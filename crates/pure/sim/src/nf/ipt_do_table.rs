@@ -16,6 +16,8 @@ use netwhy_model::netfilter::{Candidates, ChainId, Hook, Table, TableName, Targe
 pub(crate) enum TableVerdict {
     Accept,
     Drop(RuleRef),
+    /// Dropped already, for lack of a route.
+    Lost,
 }
 
 /// Jumps that may be open at once; the kernel refuses loops when the table is loaded.

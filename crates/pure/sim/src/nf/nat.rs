@@ -9,6 +9,7 @@ use crate::engine::Engine;
 use crate::reason::DropReason;
 use crate::route::inet_select_addr;
 use crate::skb::{CtInfo, L4, Skb, Tuple};
+use crate::state::Conn;
 use crate::trace::Detail;
 use netwhy_model::Netns;
 use netwhy_model::netfilter::{Hook, HookEntry, HookFn, Target};
@@ -62,10 +63,31 @@ pub(crate) fn nf_nat_inet_fn<'a>(
             }
         }
         set_done(eng, ct.entry, src);
+        if src {
+            free_tuple(eng, ct.entry);
+        }
         eng.conns[ct.entry].drew |= eng.oracle.choices() > choices;
     }
     nf_nat_packet(eng, ns, hook, skb);
     true
+}
+
+/// `nf_nat_l4proto_unique_tuple()`: where another connection's answers look the same, this one gets another source port.
+fn free_tuple(eng: &mut Engine<'_>, entry: usize) {
+    let (netns, reply) = (eng.conns[entry].netns, eng.conns[entry].reply);
+    let taken = |eng: &Engine<'_>, dport: u16| {
+        let wanted = Tuple { dport, ..reply };
+        let other = |(i, c): (usize, &Conn)| i != entry && c.netns == netns && c.confirmed && c.reply == wanted;
+        eng.conns.iter().enumerate().any(other)
+    };
+    if reply.proto == 1 || !taken(eng, reply.dport) {
+        return;
+    }
+    let free = (1024..u16::MAX).rev().find(|port| !taken(eng, *port));
+    let conn = &mut eng.conns[entry];
+    conn.reply.dport = free.unwrap_or(reply.dport);
+    conn.snat = true;
+    conn.snat_port_any = true;
 }
 
 fn set_done(eng: &mut Engine<'_>, entry: usize, src: bool) {

@@ -6,6 +6,7 @@ use super::conntrack::{confirm, nf_conntrack_in};
 use super::ipt_do_table::{TableVerdict, ipt_do_table};
 use super::nat::nf_nat_inet_fn;
 use crate::engine::Engine;
+use crate::ip::ip_route_me_harder;
 use crate::oracle::Question;
 use crate::reason::{DropReason, Stage};
 use crate::skb::Skb;
@@ -82,6 +83,9 @@ fn run<'a>(
             if !nf_nat_inet_fn(eng, ns, hook, skb, links, several.as_deref().unwrap_or(group)) {
                 return Hooked::Drop;
             }
+            if hook == Hook::LocalOut && moves_destination(eng, skb) && !ip_route_me_harder(eng, ns, skb) {
+                return Hooked::Drop;
+            }
             continue;
         }
         if let [entry] = group {
@@ -135,8 +139,9 @@ fn is_idle(ns: &Netns, hook: Hook, entry: &HookEntry) -> bool {
 
 fn one<'a>(eng: &mut Engine<'a>, ns: &'a Netns, hook: Hook, skb: &mut Skb, links: Links, entry: &HookEntry) -> Hooked {
     match entry.run {
-        HookFn::Table(t) => match ipt_do_table(eng, ns, hook, t, skb, links) {
+        HookFn::Table(t) => match mangle_out(eng, ns, hook, t, skb, links) {
             TableVerdict::Accept => Hooked::Accept,
+            TableVerdict::Lost => Hooked::Drop,
             TableVerdict::Drop(rule) => {
                 eng.drop_by(ns, skb, drop_stage(ns, t), DropReason::NetfilterDrop, Some(rule));
                 Hooked::Drop
@@ -144,6 +149,37 @@ fn one<'a>(eng: &mut Engine<'a>, ns: &'a Netns, hook: Hook, skb: &mut Skb, links
         },
         HookFn::Unknown(gap) => unknown_rules(eng, ns, hook, skb, gap, true),
         HookFn::MayDrop(gap) => unknown_rules(eng, ns, hook, skb, gap, false),
+    }
+}
+
+/// `nf_nat_ipv4_local_fn()`: the connection's destination is another address on the other side; its port alone moves nothing.
+fn moves_destination(eng: &Engine<'_>, skb: &Skb) -> bool {
+    skb.ct.is_some_and(|ct| {
+        let conn = &eng.conns[ct.entry];
+        if ct.reply {
+            conn.reply.dst != conn.orig.src
+        } else {
+            conn.orig.dst != conn.reply.src
+        }
+    })
+}
+
+/// `ipt_mangle_out()`, `nf_route_table_hook4()`: mangle is the only table whose marks route what the host sends.
+fn mangle_out<'a>(
+    eng: &mut Engine<'a>,
+    ns: &'a Netns,
+    hook: Hook,
+    table: u32,
+    skb: &mut Skb,
+    links: Links,
+) -> TableVerdict {
+    let before = (skb.src, skb.dst, skb.mark);
+    let verdict = ipt_do_table(eng, ns, hook, table, skb, links);
+    let routes = hook == Hook::LocalOut && ns.netfilter.tables[table as usize].name == TableName::Mangle;
+    let changed = routes && before != (skb.src, skb.dst, skb.mark);
+    match verdict {
+        TableVerdict::Accept if changed && !ip_route_me_harder(eng, ns, skb) => TableVerdict::Lost,
+        verdict => verdict,
     }
 }
 

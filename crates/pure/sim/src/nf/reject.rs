@@ -4,6 +4,7 @@
 
 use super::conntrack::attach_error;
 use super::nf_hook::Links;
+use crate::dev::dev_queue_xmit;
 use crate::engine::{Engine, Item};
 use crate::ip::icmp_send;
 use crate::skb::{L4, Skb};
@@ -43,6 +44,9 @@ pub(crate) fn reject<'a>(eng: &mut Engine<'a>, ns: &'a Netns, _hook: Hook, with:
             );
             rst.main = false;
             rst.reply = !skb.reply;
+            if let Some(port) = skb.physin {
+                return over_the_bridge(eng, ns, port, skb, rst);
+            }
             attach_error(&mut rst, skb);
             // nf_ct_attach() makes it RELATED; translation then follows the entry as for any packet of it.
             if let Some(ct) = &mut rst.ct {
@@ -52,4 +56,16 @@ pub(crate) fn reject<'a>(eng: &mut Engine<'a>, ns: &'a Netns, _hook: Hook, with:
             eng.push(Item::LocalOut { netns: ns.id, skb: rst });
         }
     }
+}
+
+/// What came over a bridge is reset through the port that it came by, past all hooks: nothing translates it back.
+fn over_the_bridge<'a>(eng: &mut Engine<'a>, ns: &'a Netns, port: u32, cause: &Skb, mut rst: Skb) {
+    let Some(link) = ns.links.as_ref().ok().and_then(|l| l.get(port)) else {
+        return;
+    };
+    rst.eth_src = cause.eth_dst;
+    rst.eth_dst = cause.eth_src;
+    rst.dev = port;
+    eng.begin(ns, &mut rst);
+    dev_queue_xmit(eng, ns, link, rst);
 }

@@ -42,7 +42,8 @@ pub(crate) fn inet_select_addr(ns: &Netns, link: &Link, near: Option<Ipv4Addr>, 
     let own = (0..link.addrs.len()).filter(|i| fits(link, *i)).map(|i| &link.addrs[i]);
     let mut first = None;
     for a in own {
-        let same = near.is_none_or(|n| ipnet::Ipv4Net::new(a.addr, a.prefix).is_ok_and(|net| net.contains(&n)));
+        let net = ipnet::Ipv4Net::new(a.peer.unwrap_or(a.addr), a.prefix);
+        let same = near.is_none_or(|n| net.is_ok_and(|net| net.contains(&n)));
         if same {
             return Some(a.addr);
         }

@@ -8,6 +8,7 @@ use super::ip_route_input::note_route;
 use crate::engine::Engine;
 use crate::skb::{Dst, DstKind, Errno, Skb};
 use netwhy_model::fib::RouteKind;
+use netwhy_model::link::LinkKind;
 use netwhy_model::{GapId, Netns};
 use std::net::Ipv4Addr;
 
@@ -75,6 +76,14 @@ pub(crate) fn ip_route_output<'a>(
         None => fib_result_prefsrc(ns, route.prefsrc, hop.ifindex, hop.gateway, route.scope)
             .unwrap_or(Ipv4Addr::UNSPECIFIED),
     };
+    // __mkroute_output(): 127/8 leaves by no other link than lo.
+    if let (true, Ok(links)) = (src.is_loopback(), &ns.links)
+        && let Some(out) = links.get(hop.ifindex)
+        && out.kind != LinkKind::Loopback
+        && !eng.flag(&out.conf.route_localnet, false)
+    {
+        return Err(RouteError::Errno(Errno::Inval));
+    }
     Ok((
         Dst {
             kind: DstKind::Output,

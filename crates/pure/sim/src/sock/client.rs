@@ -5,9 +5,10 @@
 use crate::engine::{Engine, Item};
 use crate::flow::Flow;
 use crate::reason::Stage;
-use crate::route::{OutputKey, RouteError, ip_route_output};
+use crate::route::{OutputKey, RouteError, inet_addr_type_dev, ip_route_output};
 use crate::skb::{Errno, L4, Skb, Tuple};
 use crate::trace::{ClientSees, Detail, Disposition, End};
+use netwhy_model::netfilter::addr_type;
 use netwhy_model::{GapId, Netns};
 use netwhy_wire::{icmp, tcp};
 use std::net::Ipv4Addr;
@@ -18,6 +19,13 @@ pub(crate) const EPHEMERAL_PORT: u16 = 43210;
 /// Sends the first packet, or notes the error that the client's own kernel gives.
 pub(crate) fn connect(eng: &mut Engine<'_>, flow: &Flow) {
     let ns = eng.ns(flow.from);
+    // ip_route_output_key_hash_rcu(): nobody is this host.
+    let dst = if flow.dst.is_unspecified() {
+        Ipv4Addr::LOCALHOST
+    } else {
+        flow.dst
+    };
+    eng.client.remote.0 = dst;
     let sport = if flow.sport == 0 { EPHEMERAL_PORT } else { flow.sport };
     let l4 = match flow.proto {
         6 => L4::Tcp {
@@ -36,16 +44,25 @@ pub(crate) fn connect(eng: &mut Engine<'_>, flow: &Flow) {
             inner: None,
         },
     };
-    let mut skb = Skb::new(flow.src.unwrap_or(Ipv4Addr::UNSPECIFIED), flow.dst, l4);
+    let mut skb = Skb::new(flow.src.unwrap_or(Ipv4Addr::UNSPECIFIED), dst, l4);
     skb.sport_any = flow.sport == 0;
     let key = OutputKey {
         src: flow.src,
-        dst: flow.dst,
+        dst,
         mark: 0,
         proto: flow.proto,
         ports: skb.ports(),
     };
     match ip_route_output(eng, ns, &key, None) {
+        Ok(_) if to_many(ns, dst) && flow.proto != 1 => {
+            // tcp_v4_connect() and __ip4_datagram_connect() of a broadcast route.
+            let sees = match flow.proto {
+                6 => ClientSees::NetUnreachable,
+                _ => ClientSees::Prohibited,
+            };
+            eng.begin(ns, &mut skb);
+            local_error(eng, ns, &skb, sees, Stage::IpRouteOutputKeyHash);
+        }
         Ok((dst, src)) => {
             skb.src = src;
             skb.route = Some(dst);
@@ -65,6 +82,11 @@ pub(crate) fn connect(eng: &mut Engine<'_>, flow: &Flow) {
             eng.unknown(ns, &skb, Stage::IpRouteOutputKeyHash, gap);
         }
     }
+}
+
+/// Whether the destination is a broadcast address here.
+fn to_many(ns: &Netns, dst: Ipv4Addr) -> bool {
+    inet_addr_type_dev(ns, dst, 0) == Ok(addr_type::BROADCAST)
 }
 
 fn errno_seen(errno: Errno) -> ClientSees {
@@ -103,6 +125,13 @@ impl Engine<'_> {
     pub(crate) fn client_denied(&mut self) {
         if self.client.proto != 6 {
             self.client_told(ClientSees::NotPermitted);
+        }
+    }
+
+    /// The new route that a table of OUTPUT asked for is an error: `sendto()` of UDP returns it, TCP keeps trying.
+    pub(crate) fn client_failed(&mut self, errno: Errno) {
+        if self.client.proto != 6 {
+            self.client_told(errno_seen(errno));
         }
     }
 
