@@ -1,130 +1,10 @@
-//! Netfilter (IPv4): base chains by hook, iptables tables of both backends, native nftables as far as they are known.
+//! Rules, their matches and targets.
 
+use super::ChainId;
 use crate::fact::GapId;
 use netwhy_wire::Mac;
-use rustc_hash::FxHashMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-
-/// The five hooks of `NF_INET_*` (`include/uapi/linux/netfilter.h`), in that order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Hook {
-    /// `NF_INET_PRE_ROUTING`.
-    PreRouting,
-    /// `NF_INET_LOCAL_IN`.
-    LocalIn,
-    /// `NF_INET_FORWARD`.
-    Forward,
-    /// `NF_INET_LOCAL_OUT`.
-    LocalOut,
-    /// `NF_INET_POST_ROUTING`.
-    PostRouting,
-}
-
-/// Which tool's rules.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Backend {
-    /// iptables-legacy (`ip_tables`).
-    Legacy,
-    /// iptables-nft (`nf_tables`).
-    Nft,
-}
-
-/// Everything that netfilter does in a namespace.
-#[derive(Clone, Debug, Default)]
-pub struct Netfilter {
-    /// iptables tables of both backends.
-    pub tables: Vec<Arc<Table>>,
-    /// Entries of each hook by rising priority; equal priorities keep the order legacy, nft, native.
-    pub hooks: [Vec<HookEntry>; 5],
-    /// Some rule uses connection tracking, so it is on here, and with it defragmentation (kernel-facts, trap 3).
-    /// The gap says why it may be on unseen.
-    pub conntrack: Option<Result<(), GapId>>,
-    /// The same without the rules of `tables`: what native tables, extensions that are not modelled, and members that
-    /// are missing say.
-    pub conntrack_otherwise: Option<Result<(), GapId>>,
-}
-
-/// One registered function of a hook.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HookEntry {
-    /// Priority, as in `linux/netfilter_ipv4.h`: raw -300, conntrack -200, mangle -150, dnat -100, filter 0, security 50, snat 100.
-    pub priority: i32,
-    /// What runs.
-    pub run: HookFn,
-}
-
-/// What a hook entry runs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum HookFn {
-    /// A base chain of an iptables table: index into [`Netfilter::tables`].
-    Table(u32),
-    /// Rules that exist, or may exist, and cannot be evaluated: anything is possible.
-    Unknown(GapId),
-    /// Rules that cannot be evaluated, but at worst drop silently.
-    MayDrop(GapId),
-}
-
-/// Tables of iptables.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum TableName {
-    /// Before conntrack.
-    Raw,
-    /// Marks.
-    Mangle,
-    /// Address translation.
-    Nat,
-    /// Filtering.
-    Filter,
-    /// SELinux marks.
-    Security,
-}
-
-/// A table with its chains.
-#[derive(Clone, Debug)]
-pub struct Table {
-    /// Backend.
-    pub backend: Backend,
-    /// Name.
-    pub name: TableName,
-    /// Chains; base chains first.
-    pub chains: Vec<Chain>,
-    /// Base chain of each hook, as index into `chains`.
-    pub base: [Option<ChainId>; 5],
-    /// Member of the bundle that it was read from. Namespaces whose text is the same share the table: see
-    /// [`Netns::member_of`](crate::Netns::member_of).
-    pub path: Arc<str>,
-}
-
-/// Index into [`Table::chains`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ChainId(pub u32);
-
-/// A chain.
-#[derive(Clone, Debug)]
-pub struct Chain {
-    /// Name.
-    pub name: Arc<str>,
-    /// Policy of a base chain: `true` accepts. `None` for user chains, which return.
-    pub policy: Option<bool>,
-    /// Rules in order.
-    pub rules: Vec<Rule>,
-    /// Index of long chains; see [`Chain::candidates`].
-    pub index: ChainIndex,
-}
-
-/// Rules of a chain by what they demand of the packet, so that most need not be looked at.
-#[derive(Clone, Debug, Default)]
-pub struct ChainIndex {
-    /// Whether the chain is long enough for the index to exist.
-    pub on: bool,
-    /// Rules that demand one destination address.
-    pub by_daddr: FxHashMap<Ipv4Addr, Vec<u32>>,
-    /// Rules that demand one destination port (and no single address).
-    pub by_dport: FxHashMap<(u8, u16), Vec<u32>>,
-    /// All others.
-    pub rest: Vec<u32>,
-}
 
 /// A rule.
 #[derive(Clone, Debug, PartialEq)]
@@ -483,78 +363,9 @@ pub struct NatRange {
     pub random: bool,
 }
 
-/// Chains shorter than this are walked without an index.
-pub const INDEX_MIN: usize = 8;
-
-impl Chain {
-    /// A chain with its index.
-    #[must_use]
-    pub fn new(name: Arc<str>, policy: Option<bool>, rules: Vec<Rule>) -> Self {
-        let mut index = ChainIndex::default();
-        if rules.len() >= INDEX_MIN {
-            index.on = true;
-            for (i, rule) in rules.iter().enumerate() {
-                let i = i as u32;
-                if let Some((net, false)) = rule.dst.filter(|(n, _)| n.prefix_len() == 32) {
-                    index.by_daddr.entry(net.addr()).or_default().push(i);
-                } else if let Some(key) = rule.one_dport() {
-                    index.by_dport.entry(key).or_default().push(i);
-                } else {
-                    index.rest.push(i);
-                }
-            }
-        }
-        Chain {
-            name,
-            policy,
-            rules,
-            index,
-        }
-    }
-
-    /// Numbers of the rules that may match a packet to this address and port, in order. A superset of those that do.
-    pub fn candidates(&self, daddr: Ipv4Addr, proto: u8, dport: u16) -> Candidates<'_> {
-        if !self.index.on {
-            return Candidates {
-                lists: [&[], &[], &[]],
-                all: 0..self.rules.len() as u32,
-            };
-        }
-        let a = self.index.by_daddr.get(&daddr).map_or(&[][..], |v| v);
-        let p = self.index.by_dport.get(&(proto, dport)).map_or(&[][..], |v| v);
-        Candidates {
-            lists: [a, p, &self.index.rest],
-            all: 0..0,
-        }
-    }
-}
-
-/// Iterator of [`Chain::candidates`]: a merge of three ascending lists, or a plain count.
-#[derive(Clone, Debug)]
-pub struct Candidates<'a> {
-    lists: [&'a [u32]; 3],
-    all: std::ops::Range<u32>,
-}
-
-impl Iterator for Candidates<'_> {
-    type Item = u32;
-
-    fn next(&mut self) -> Option<u32> {
-        if let Some(i) = self.all.next() {
-            return Some(i);
-        }
-        let which = (0..3)
-            .filter(|w| !self.lists[*w].is_empty())
-            .min_by_key(|w| self.lists[*w][0])?;
-        let (first, rest) = self.lists[which].split_first()?;
-        self.lists[which] = rest;
-        Some(*first)
-    }
-}
-
 impl Rule {
     /// Protocol and port, if the rule demands exactly one destination port.
-    fn one_dport(&self) -> Option<(u8, u16)> {
+    pub(super) fn one_dport(&self) -> Option<(u8, u16)> {
         let (proto, false) = self.proto? else { return None };
         self.matches.iter().find_map(|m| match m {
             Match::Tcp { dport: Some(p), .. }
@@ -577,53 +388,6 @@ impl IfPattern {
             name.starts_with(&*self.name)
         } else {
             name == &*self.name
-        }
-    }
-}
-
-impl TableName {
-    /// As iptables spells it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            TableName::Raw => "raw",
-            TableName::Mangle => "mangle",
-            TableName::Nat => "nat",
-            TableName::Filter => "filter",
-            TableName::Security => "security",
-        }
-    }
-
-    /// Hooks and priorities at which the table has base chains.
-    #[must_use]
-    pub fn bases(self) -> &'static [(Hook, i32)] {
-        use Hook::{Forward, LocalIn, LocalOut, PostRouting, PreRouting};
-        match self {
-            TableName::Raw => &[(PreRouting, -300), (LocalOut, -300)],
-            TableName::Mangle => &[
-                (PreRouting, -150),
-                (LocalIn, -150),
-                (Forward, -150),
-                (LocalOut, -150),
-                (PostRouting, -150),
-            ],
-            TableName::Nat => &[(PreRouting, -100), (LocalIn, 100), (LocalOut, -100), (PostRouting, 100)],
-            TableName::Filter => &[(LocalIn, 0), (Forward, 0), (LocalOut, 0)],
-            TableName::Security => &[(LocalIn, 50), (Forward, 50), (LocalOut, 50)],
-        }
-    }
-}
-
-impl Hook {
-    /// Name of the iptables base chain.
-    #[must_use]
-    pub fn chain(self) -> &'static str {
-        match self {
-            Hook::PreRouting => "PREROUTING",
-            Hook::LocalIn => "INPUT",
-            Hook::Forward => "FORWARD",
-            Hook::LocalOut => "OUTPUT",
-            Hook::PostRouting => "POSTROUTING",
         }
     }
 }

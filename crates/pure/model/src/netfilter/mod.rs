@@ -1,0 +1,153 @@
+//! Netfilter (IPv4): base chains by hook, iptables tables of both backends, native nftables as far as they are known.
+
+mod chain;
+mod rule;
+
+pub use chain::{Candidates, Chain, ChainIndex, INDEX_MIN};
+pub use rule::{
+    IfPattern, Match, NatRange, Not, PortSide, Ports, RecentOp, RejectWith, Rule, Target, addr_type, ct_state,
+};
+
+use crate::fact::GapId;
+use std::sync::Arc;
+
+/// The five hooks of `NF_INET_*` (`include/uapi/linux/netfilter.h`), in that order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Hook {
+    /// `NF_INET_PRE_ROUTING`.
+    PreRouting,
+    /// `NF_INET_LOCAL_IN`.
+    LocalIn,
+    /// `NF_INET_FORWARD`.
+    Forward,
+    /// `NF_INET_LOCAL_OUT`.
+    LocalOut,
+    /// `NF_INET_POST_ROUTING`.
+    PostRouting,
+}
+
+/// Which tool's rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Backend {
+    /// iptables-legacy (`ip_tables`).
+    Legacy,
+    /// iptables-nft (`nf_tables`).
+    Nft,
+}
+
+/// Everything that netfilter does in a namespace.
+#[derive(Clone, Debug, Default)]
+pub struct Netfilter {
+    /// iptables tables of both backends.
+    pub tables: Vec<Arc<Table>>,
+    /// Entries of each hook by rising priority; equal priorities keep the order legacy, nft, native.
+    pub hooks: [Vec<HookEntry>; 5],
+    /// Some rule uses connection tracking, so it is on here, and with it defragmentation (kernel-facts, trap 3).
+    /// The gap says why it may be on unseen.
+    pub conntrack: Option<Result<(), GapId>>,
+    /// The same without the rules of `tables`: what native tables, extensions that are not modelled, and members that
+    /// are missing say.
+    pub conntrack_otherwise: Option<Result<(), GapId>>,
+}
+
+/// One registered function of a hook.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HookEntry {
+    /// Priority, as in `linux/netfilter_ipv4.h`: raw -300, conntrack -200, mangle -150, dnat -100, filter 0, security 50, snat 100.
+    pub priority: i32,
+    /// What runs.
+    pub run: HookFn,
+}
+
+/// What a hook entry runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HookFn {
+    /// A base chain of an iptables table: index into [`Netfilter::tables`].
+    Table(u32),
+    /// Rules that exist, or may exist, and cannot be evaluated: anything is possible.
+    Unknown(GapId),
+    /// Rules that cannot be evaluated, but at worst drop silently.
+    MayDrop(GapId),
+}
+
+/// Tables of iptables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TableName {
+    /// Before conntrack.
+    Raw,
+    /// Marks.
+    Mangle,
+    /// Address translation.
+    Nat,
+    /// Filtering.
+    Filter,
+    /// SELinux marks.
+    Security,
+}
+
+/// A table with its chains.
+#[derive(Clone, Debug)]
+pub struct Table {
+    /// Backend.
+    pub backend: Backend,
+    /// Name.
+    pub name: TableName,
+    /// Chains; base chains first.
+    pub chains: Vec<Chain>,
+    /// Base chain of each hook, as index into `chains`.
+    pub base: [Option<ChainId>; 5],
+    /// Member of the bundle that it was read from. Namespaces whose text is the same share the table: see
+    /// [`Netns::member_of`](crate::Netns::member_of).
+    pub path: Arc<str>,
+}
+
+/// Index into [`Table::chains`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ChainId(pub u32);
+
+impl TableName {
+    /// As iptables spells it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            TableName::Raw => "raw",
+            TableName::Mangle => "mangle",
+            TableName::Nat => "nat",
+            TableName::Filter => "filter",
+            TableName::Security => "security",
+        }
+    }
+
+    /// Hooks and priorities at which the table has base chains.
+    #[must_use]
+    pub fn bases(self) -> &'static [(Hook, i32)] {
+        use Hook::{Forward, LocalIn, LocalOut, PostRouting, PreRouting};
+        match self {
+            TableName::Raw => &[(PreRouting, -300), (LocalOut, -300)],
+            TableName::Mangle => &[
+                (PreRouting, -150),
+                (LocalIn, -150),
+                (Forward, -150),
+                (LocalOut, -150),
+                (PostRouting, -150),
+            ],
+            TableName::Nat => &[(PreRouting, -100), (LocalIn, 100), (LocalOut, -100), (PostRouting, 100)],
+            TableName::Filter => &[(LocalIn, 0), (Forward, 0), (LocalOut, 0)],
+            TableName::Security => &[(LocalIn, 50), (Forward, 50), (LocalOut, 50)],
+        }
+    }
+}
+
+impl Hook {
+    /// Name of the iptables base chain.
+    #[must_use]
+    pub fn chain(self) -> &'static str {
+        match self {
+            Hook::PreRouting => "PREROUTING",
+            Hook::LocalIn => "INPUT",
+            Hook::Forward => "FORWARD",
+            Hook::LocalOut => "OUTPUT",
+            Hook::PostRouting => "POSTROUTING",
+        }
+    }
+}
