@@ -3,12 +3,16 @@
 //! | module | what it compares |
 //! |---|---|
 //! | [`score`] | answers with the connections that were measured when a cluster was recorded |
+//! | [`grade`] | findings with injected faults, and the matrix with what it was before |
+//! | [`live`] | (a living lab becomes a cluster of the model, and a matrix) |
 //! | [`predict`] | the simulator with real sockets in a lab |
 //! | [`rename`] | answers about a cluster with answers about the same cluster under other names |
 //! | [`question`] | (a question as a file of flows asks it becomes a flow of the model) |
 //!
 //! The referee may see every crate but the binary. It decides nothing and changes nothing: what differs is listed.
 
+pub mod grade;
+pub mod live;
 pub mod predict;
 pub mod question;
 pub mod rename;

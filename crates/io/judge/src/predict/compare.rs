@@ -2,7 +2,7 @@
 
 use super::{CERTAIN_TO_SHOW, Expected, Prober, TRIES, expected};
 use crate::score::SAID;
-use netwhy_lab::matrix::{Cell, Class, Pair};
+use netwhy_lab::matrix::{Cell, Class, Pair, TimeClass};
 use netwhy_lab::spec::Protocol;
 use netwhy_model::Cluster;
 use std::collections::{BTreeMap, BTreeSet};
@@ -95,11 +95,23 @@ pub fn compare(cluster: &Cluster, pairs: &[Pair], cells: &[Cell], prober: &Probe
 type Difference = (Kind, String, String);
 
 fn differences(cell: &Cell, ways: &[Expected]) -> Vec<Difference> {
-    let said: Vec<&Expected> = ways.iter().filter(|w| w.weight >= SAID).collect();
+    let silent = silences(cell, ways);
+    let said: Vec<&Expected> = ways.iter().chain(&silent).filter(|w| w.weight >= SAID).collect();
     let mut found: Vec<Difference> = first_try(cell, &said).into_iter().collect();
     found.extend(classes(cell, &said));
     found.extend(backends(cell, &said));
     found
+}
+
+/// Where there were many tries, an ICMP error may have been one too many: silence is right too.
+fn silences(cell: &Cell, ways: &[Expected]) -> Vec<Expected> {
+    let limited = ways.iter().filter(|w| w.limited && tries(cell) > 1);
+    let silence = limited.map(|w| Expected {
+        class: Class::Timeout,
+        time: TimeClass::Never,
+        ..w.clone()
+    });
+    silence.collect()
 }
 
 /// The first try: what came, when, and how much of it.
@@ -130,9 +142,10 @@ fn classes(cell: &Cell, said: &[&Expected]) -> Vec<Difference> {
     let mut found: Vec<Difference> = unexpected
         .map(|c| (Kind::Class, words(said), format!("{} in one of many tries", c.as_str())))
         .collect();
+    let sure = |c: Class| sum(said, |w| w.class == c && !w.limited) >= CERTAIN_TO_SHOW;
     let never = predicted
         .into_iter()
-        .filter(|c| sum(said, |w| w.class == *c) >= CERTAIN_TO_SHOW && !cell.outcomes.contains_key(c));
+        .filter(|c| sure(*c) && !cell.outcomes.contains_key(c));
     if tries(cell) >= TRIES {
         found.extend(never.map(|c| (Kind::NeverClass, c.as_str().to_owned(), counts(cell))));
     }

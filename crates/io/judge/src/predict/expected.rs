@@ -7,7 +7,7 @@ use netwhy_lab::server::BIG;
 use netwhy_lab::spec::Protocol;
 use netwhy_model::{Cluster, NetnsId, NetnsKind};
 use netwhy_sim::trace::ONE;
-use netwhy_sim::{ClientSees, Flow, Options, Outcome, trace};
+use netwhy_sim::{ClientSees, Detail, Flow, Options, Outcome, Step, trace};
 use netwhy_view::flow::gap_text;
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -27,6 +27,9 @@ pub struct Expected {
     pub backend: Option<String>,
     /// The client address that it sees.
     pub seen_client: Option<Ipv4Addr>,
+    /// The client is told by an ICMP error. The kernel sends few of them to the same host within a short time
+    /// (`net.ipv4.icmp_ratelimit`, `net.ipv4.route.error_burst`): of many tries, most get silence instead.
+    pub limited: bool,
 }
 
 /// When a SYN without an answer is sent again (ms): `tcp_syn_linear_timeouts` = 4, and an initial timeout of a second.
@@ -43,11 +46,7 @@ pub fn expected(cluster: &Cluster, pair: &Pair, prober: &Prober) -> Result<Vec<E
         Protocol::Udp => 17,
     };
     let flow = Flow::new(from, proto, pair.target.ip, pair.target.port);
-    let options = Options {
-        steps: false,
-        ..Options::default()
-    };
-    let trace = trace(cluster, &flow, &options);
+    let trace = trace(cluster, &flow, &Options::default());
     if !trace.deciding.is_empty() {
         let gaps = trace.deciding.iter().map(|g| gap_text(cluster, *g));
         return Err(gaps.collect::<Vec<_>>().join("; "));
@@ -85,6 +84,7 @@ impl View<'_> {
             bytes: if ok && self.proto == 6 { BIG } else { 0 },
             backend: outcome.delivered_to.filter(|_| ok).map(|(ns, port)| self.pod(ns, port)),
             seen_client: outcome.seen_client.filter(|_| ok),
+            limited: !ok && outcome.steps.iter().any(is_icmp_error),
         });
         Ok(())
     }
@@ -127,6 +127,10 @@ impl View<'_> {
             NetnsKind::Outside { .. } => kind.to_string(),
         }
     }
+}
+
+fn is_icmp_error(step: &Step) -> bool {
+    matches!(&step.detail, Detail::Packet { what, .. } if what.starts_with("ICMP"))
 }
 
 fn class(outcome: &Outcome) -> Result<Class, String> {

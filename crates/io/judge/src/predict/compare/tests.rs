@@ -1,7 +1,6 @@
 //! Made-up cells against made-up predictions.
 
 use super::*;
-use netwhy_lab::matrix::TimeClass;
 use netwhy_lab::server::BIG;
 use std::net::Ipv4Addr;
 
@@ -15,6 +14,7 @@ fn way(weight: f64, backend: &str) -> Expected {
         bytes: BIG,
         backend: Some(backend.to_owned()),
         seen_client: Some(WEB),
+        limited: false,
     }
 }
 
@@ -26,6 +26,7 @@ fn lost(weight: f64) -> Expected {
         bytes: 0,
         backend: None,
         seen_client: None,
+        limited: false,
     }
 }
 
@@ -102,4 +103,22 @@ fn time_and_bytes() {
     let mut cut = cell(&["shop/a"], 1);
     cut.bytes = 1000;
     assert_eq!(kinds(&cut, &[way(1.0, "shop/a")]), [Kind::Bytes]);
+}
+
+#[test]
+fn of_many_icmp_errors_some_are_not_sent() {
+    let refused = Expected {
+        class: Class::Refused,
+        time: TimeClass::Instant,
+        limited: true,
+        ..lost(0.5)
+    };
+    let ways = [way(0.5, "shop/a"), refused.clone()];
+    let mut many = cell(&["shop/a"], 20);
+    many.outcomes.insert(Class::Timeout, 20);
+    assert_eq!(kinds(&many, &ways), []);
+    let mut alone = cell(&[], 1);
+    (alone.class, alone.time, alone.bytes) = (Class::Timeout, TimeClass::Never, 0);
+    alone.outcomes = [(Class::Timeout, 1)].into();
+    assert_eq!(kinds(&alone, &[Expected { weight: 1.0, ..refused }]), [Kind::Class]);
 }

@@ -1,0 +1,194 @@
+//! The kernel is the referee: every cell of the probe matrix of a living lab is predicted from what was collected,
+//! healthy and under each fault.
+//!
+//! This program has no test harness: it re-executes itself as the holder of its labs, and inside of them. With
+//! `NETWHY_LONG=1` every fault is injected at its first and its last place, and random labs are probed too.
+
+use netwhy_judge::live::{disagreements, netns_folder, read};
+use netwhy_lab::faults::{faults, text};
+use netwhy_lab::matrix::{Cell, Options, Pair, pairs, probe, render};
+use netwhy_lab::spec::Spec;
+use netwhy_lab::{Args, Lab, Labs, UpOptions};
+use netwhy_model::Cluster;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+use std::time::Instant;
+
+const NAME: &str = "matrix";
+
+fn main() -> ExitCode {
+    let args: Vec<OsString> = std::env::args_os().skip(1).collect();
+    if let Some(code) = netwhy_lab::hidden_main(&args) {
+        return ExitCode::from(code as u8);
+    }
+    let words: Vec<String> = args.iter().map(|a| a.to_string_lossy().into_owned()).collect();
+    match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["inside", rest @ ..] => inside(rest),
+        words if words.contains(&"--list") => ExitCode::SUCCESS,
+        _ => outside(&words),
+    }
+}
+
+/// `break FAULT KEY=VALUE...` or `heal all`, in the lab.
+fn inside(words: &[&str]) -> ExitCode {
+    let run = || -> Result<(), netwhy_lab::LabError> {
+        Labs::here().enter(NAME)?;
+        let lab = Lab::inside()?;
+        match words {
+            ["break", fault, args @ ..] => {
+                let pairs = args.iter().filter_map(|a| a.split_once('='));
+                let args: Args = pairs.map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
+                lab.break_(fault, &args).map(|_| ())
+            }
+            _ => lab.heal("all").map(|_| ()),
+        }
+    };
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("{e}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn outside(words: &[String]) -> ExitCode {
+    if let Err(e) = netwhy_sys::Netns::create() {
+        assert_eq!(
+            e.raw_os_error(),
+            Some(1),
+            "namespaces cannot be made, but not for want of CAP_SYS_ADMIN: {e}"
+        );
+        println!("not run: needs CAP_SYS_ADMIN ({e})\ntest result: ok. 0 passed; 0 failed; 1 ignored");
+        return ExitCode::SUCCESS;
+    }
+    let long = std::env::var_os("NETWHY_LONG").is_some_and(|v| v == "1");
+    let only = words.iter().find(|w| !w.starts_with('-')).cloned();
+    let mut wrong = Vec::new();
+    let mut specs = vec![("default".to_owned(), Spec::default_with(3))];
+    let seeds: std::ops::Range<u64> = if long { 1..6 } else { 1..2 };
+    specs.extend(seeds.map(|seed| (format!("seed {seed}"), Spec::random(seed))));
+    let mut passed = 0;
+    for (name, spec) in specs {
+        let home = Home::up(&spec);
+        for scene in scenes(&spec, long) {
+            let label = format!("{name}, {}", scene.label());
+            if only.as_ref().is_some_and(|only| !label.contains(only.as_str())) {
+                continue;
+            }
+            match home.play(&spec, &scene, &label) {
+                0 => passed += 1,
+                count => wrong.push(format!("{label}: {count} cells")),
+            }
+        }
+    }
+    let verdict = if wrong.is_empty() { "ok" } else { "FAILED" };
+    println!(
+        "{}\ntest result: {verdict}. {passed} passed; {} failed; 0 ignored",
+        wrong.join("\n"),
+        wrong.len()
+    );
+    ExitCode::from(u8::from(!wrong.is_empty()))
+}
+
+/// Healthy, or with a fault.
+struct Scene(Option<(&'static str, Args)>);
+
+impl Scene {
+    fn label(&self) -> String {
+        match &self.0 {
+            None => "healthy".to_owned(),
+            Some((fault, args)) => format!("{fault} {}", text(args)),
+        }
+    }
+}
+
+fn scenes(spec: &Spec, long: bool) -> Vec<Scene> {
+    let mut all = vec![Scene(None)];
+    for fault in faults() {
+        let sites = fault.sites(spec);
+        let last = sites.last().cloned().filter(|_| long && sites.len() > 1);
+        all.extend(
+            sites
+                .first()
+                .cloned()
+                .into_iter()
+                .chain(last)
+                .map(|args| Scene(Some((fault.id, args)))),
+        );
+    }
+    all
+}
+
+/// A lab of one's own, gone with this value.
+struct Home {
+    root: PathBuf,
+    labs: Labs,
+}
+
+impl Home {
+    fn up(spec: &Spec) -> Home {
+        let root = std::env::temp_dir().join(format!("netwhy-lab-matrix-{}", std::process::id()));
+        std::fs::create_dir_all(&root).expect("folder");
+        let labs = Labs::at(&root);
+        let options = UpOptions {
+            name: NAME.to_owned(),
+            ..UpOptions::default()
+        };
+        let home = Home { root, labs };
+        home.labs.up(spec, &options).expect("lab up");
+        home
+    }
+
+    fn inside(&self, words: &[String]) {
+        let exe = std::env::current_exe().expect("this program");
+        let mut command = Command::new(exe);
+        command.arg("inside").args(words).env("NETWHY_LAB_ROOT", &self.root);
+        let status = command.status().expect("start");
+        assert!(status.success(), "{words:?}: {status}");
+    }
+
+    /// How many cells differ. The lab is healthy afterwards.
+    fn play(&self, spec: &Spec, scene: &Scene, label: &str) -> usize {
+        let started = Instant::now();
+        if let Some((fault, args)) = &scene.0 {
+            let pairs = args.iter().map(|(k, v)| format!("{k}={v}"));
+            let words = ["break".to_owned(), (*fault).to_owned()];
+            self.inside(&words.into_iter().chain(pairs).collect::<Vec<_>>());
+        }
+        let lab = self.labs.view(NAME).expect("view");
+        let collected = read(&lab, &|| "2026-01-01T00:00:00Z".to_owned()).expect("collect");
+        let cluster = Cluster::build(collected.snapshot);
+        let pairs: Vec<Pair> = pairs(spec);
+        let options = Options {
+            always: true,
+            ..Options::default()
+        };
+        let cells: Vec<Cell> = probe(&netns_folder(&lab), &pairs, &options).expect("probe");
+        let found = disagreements(&lab, &cluster, &pairs, &cells, &options).expect("probe again");
+        println!(
+            "{label}: {} cells, {} disagree, {:?}",
+            cells.len(),
+            found.len(),
+            started.elapsed()
+        );
+        for one in found.iter().take(8) {
+            println!("    {one}");
+        }
+        if !found.is_empty() && std::env::var_os("NETWHY_SHOW").is_some() {
+            println!("{}", render(&cells));
+        }
+        if scene.0.is_some() {
+            self.inside(&["heal".to_owned(), "all".to_owned()]);
+        }
+        found.len()
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        let _ = self.labs.down(NAME);
+        let _ = std::fs::remove_dir_all(&self.root);
+    }
+}
