@@ -17,7 +17,7 @@ pub const CHECK: Check = Check {
     name: "kube-proxy-rules-stale",
     severity: Severity::Error,
     page: include_str!("kube_proxy_stale.md"),
-    faults: &["kubeproxy-stale-rules", "kubeproxy-down"],
+    faults: &["kubeproxy-stale-rules"],
     applies,
     suspects,
     statics: no_statics,
