@@ -54,8 +54,16 @@ pub struct TargetArgs {
 #[derive(Clone, Copy, Debug, Default, Args)]
 #[command(next_help_heading = "Output")]
 pub struct PrintArgs {
-    /// Format
-    #[arg(short = 'o', long = "output", value_enum, default_value_t, global = true)]
+    /// Format: text, json or jsonl
+    #[arg(
+        short = 'o',
+        long = "output",
+        value_name = "FORMAT",
+        value_enum,
+        default_value_t,
+        global = true
+    )]
+    #[arg(hide_possible_values = true)]
     pub output: Format,
     /// Print ASCII characters only
     #[arg(long, global = true)]
@@ -122,8 +130,8 @@ pub struct TraceArgs {
     /// Destination: svc/NS/NAME:PORT, pod/NS/NAME:PORT, node/NAME:PORT or IP:PORT
     #[arg(value_name = "DST", required_unless_present = "flows")]
     pub dst: Option<String>,
-    /// Protocol
-    #[arg(long, value_enum, ignore_case = true, default_value_t)]
+    /// Protocol: tcp, udp or icmp
+    #[arg(long, value_enum, ignore_case = true, default_value_t, hide_possible_values = true)]
     pub proto: Proto,
     /// Answer every line of a file of flows ("-": standard input)
     #[arg(long, value_name = "FILE", conflicts_with_all = ["src", "dst"])]
@@ -159,8 +167,8 @@ impl Proto {
 /// `check`.
 #[derive(Debug, Args)]
 pub struct CheckArgs {
-    /// Exit with 1 at findings of this severity or worse
-    #[arg(long, value_enum, default_value_t = FailOn::Error)]
+    /// Exit with 1 at findings of this severity or worse: error, warning, info or never
+    #[arg(long, value_name = "SEVERITY", value_enum, default_value_t = FailOn::Error, hide_possible_values = true)]
     pub fail_on: FailOn,
 }
 

@@ -24,6 +24,10 @@ pub fn render(screen: &mut Screen, view: &ReportView, verbose: bool) {
         };
         screen.marked(0, mark, &text);
     }
+    if view.coverage.promises == 0 {
+        let why = "no pods and Services were read (API lists): only settings of the nodes are checked";
+        screen.line(&format!("  {why}"));
+    }
     for block in &blocks {
         self::block(screen, block, view, verbose);
     }

@@ -9,6 +9,7 @@ const INDENT: usize = 4;
 pub fn render(screen: &mut Screen, markdown: &str) {
     let mut paragraph = String::new();
     let mut code = false;
+    let mut after_heading = false;
     for line in markdown.lines() {
         if line.trim_start().starts_with("```") {
             flush(screen, &mut paragraph);
@@ -16,16 +17,23 @@ pub fn render(screen: &mut Screen, markdown: &str) {
             continue;
         }
         if code || line.starts_with("    ") && paragraph.is_empty() {
-            let line = if code { line } else { &line[2..] };
-            screen.line(&format!("{:width$}{line}", "", width = INDENT));
+            let line = if code { line } else { &line[INDENT..] };
+            screen.line(&format!("{:width$}{line}", "", width = INDENT + 2));
         } else if let Some(heading) = line.strip_prefix('#') {
             flush(screen, &mut paragraph);
             screen.gap();
-            let heading = plain(heading.trim_start_matches('#').trim());
-            screen.line(&heading.to_uppercase());
+            let text = plain(heading.trim_start_matches('#').trim());
+            // The first one is a name, to be typed again.
+            let is_name = !heading.starts_with('#');
+            screen.line(&if is_name { text } else { text.to_uppercase() });
+            after_heading = true;
+            continue;
         } else if line.trim().is_empty() {
             flush(screen, &mut paragraph);
-            screen.gap();
+            if !after_heading {
+                screen.gap();
+            }
+            continue;
         } else if line.starts_with('|') {
             flush(screen, &mut paragraph);
             screen.line(&format!("{:INDENT$}{}", "", plain(line)));
@@ -38,6 +46,7 @@ pub fn render(screen: &mut Screen, markdown: &str) {
             }
             paragraph.push_str(line.trim());
         }
+        after_heading = false;
     }
     flush(screen, &mut paragraph);
 }
@@ -105,7 +114,7 @@ mod tests {
         );
         assert_eq!(
             screen.finish(),
-            "NW1 A-NAME\n    One bold word.\n\nHOW TO FIX\n    - first x more\n      code  here\n    see this <https://x.y/z> and that\n"
+            "NW1 a-name\n    One bold word.\n\nHOW TO FIX\n    - first x more\n      code  here\n    see this <https://x.y/z> and that\n"
         );
     }
 }

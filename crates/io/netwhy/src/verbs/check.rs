@@ -1,7 +1,7 @@
 //! `check`: everything that the cluster owes its users.
 
 use crate::cli::{CheckArgs, Cli, FailOn, Format};
-use crate::fail::{CLEAN, FOUND};
+use crate::fail::{CLEAN, FOUND, UNDECIDED};
 use crate::screen::{Look, Screen, json, print};
 use crate::target::{LabScope, Target};
 use crate::{commands, text};
@@ -39,8 +39,11 @@ fn exit_code(report: &Report, fail_on: FailOn) -> u8 {
         FailOn::Info => Severity::Info,
         FailOn::Never => return CLEAN,
     };
+    let coverage = &report.coverage;
     match report.findings.iter().any(|f| f.severity >= least) {
         true => FOUND,
+        // Nothing was judged: that is not clean.
+        false if coverage.kept + coverage.broken == 0 => UNDECIDED,
         false => CLEAN,
     }
 }

@@ -69,7 +69,7 @@ fn exit_code(view: &TraceView) -> u8 {
 /// A name that is not there, or a flow that cannot be asked.
 pub fn answer(opened: &Opened, question: &Question<'_>) -> Result<TraceView> {
     let cluster = &opened.cluster;
-    let wrong = |why: String| Fail::new(why, way_out(&opened.target));
+    let wrong = |why: String| Fail::new(why, NAMES);
     let peer = names::source(cluster, question.src, question.namespace).map_err(wrong)?;
     let to = names::target(cluster, question.dst, question.namespace, question.proto).map_err(wrong)?;
     let port = match (question.proto, to.port) {
@@ -136,12 +136,9 @@ fn without_packets(cluster: &Cluster, promise: &Promise) -> Vec<FindingView> {
         .collect()
 }
 
-fn way_out(target: &Target) -> String {
-    format!(
-        "{} lists all promises by name",
-        commands::netwhy("check", target, &["-v"])
-    )
-}
+/// How names are spelled.
+const NAMES: &str = "SRC: pod/NS/NAME node/NAME outside/NAME · DST: the same with :PORT, svc/NS/NAME:PORT, IP:PORT\n\
+                     a name without a namespace is looked up in that of -n NS";
 
 fn not_read(cluster: &Cluster, peer: &Peer) -> anyhow::Error {
     let dir = match peer.name.split('/').collect::<Vec<_>>()[..] {

@@ -1,5 +1,6 @@
 //! The answer of `netwhy trace`: the verdict, all that can happen, the way, the causes.
 
+mod chains;
 mod end;
 mod outcomes;
 mod path;

@@ -1,5 +1,6 @@
 //! The way of a packet, in the order of the kernel's stages: per namespace one heading, then what is worth a line.
 
+use super::chains::shortened;
 use super::{Tally, end};
 use crate::flow::gap_text;
 use netwhy_model::link::{Link, LinkKind};
@@ -366,30 +367,4 @@ fn entry(ns: &Netns, link: &Link) -> String {
 fn link_name(ns: &Netns, link: u32) -> String {
     let found = ns.links.as_ref().ok().and_then(|l| l.get(link));
     found.map_or_else(|| format!("link {link}"), |l| l.name.to_string())
-}
-
-/// `KUBE-SERVICES → KUBE-SVC-XK3… → KUBE-SEP-7QD…`.
-fn shortened(chains: &[String]) -> String {
-    chains.iter().map(|c| short_chain(c)).collect::<Vec<_>>().join(" → ")
-}
-
-/// kube-proxy's hashes are 16 characters long; three of them are enough to see which is which.
-fn short_chain(name: &str) -> String {
-    let hashed = ["KUBE-SVC-", "KUBE-SEP-", "KUBE-EXT-", "KUBE-SVL-", "KUBE-FW-"];
-    match hashed.iter().find(|p| name.starts_with(**p) && name.is_ascii()) {
-        Some(prefix) if name.len() > prefix.len() + 4 => format!("{}…", &name[..prefix.len() + 3]),
-        _ => name.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn hashes_are_shortened_and_names_are_not() {
-        assert_eq!(short_chain("KUBE-SVC-V3LM7LCSGVNQPMYE"), "KUBE-SVC-V3L…");
-        assert_eq!(short_chain("KUBE-SERVICES"), "KUBE-SERVICES");
-        assert_eq!(short_chain("KUBE-SVC-é…………"), "KUBE-SVC-é…………");
-    }
 }

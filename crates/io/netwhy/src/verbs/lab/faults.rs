@@ -40,7 +40,9 @@ fn one(screen: &mut Screen, fault: &Fault) {
         screen.line(&format!("      {line}"));
     }
     for (option, does) in fault.options {
-        screen.line(&format!("      --{option}: {does}"));
+        for line in crate::screen::wrap(&format!("--{option}: {does}"), 92) {
+            screen.line(&format!("      {line}"));
+        }
     }
 }
 

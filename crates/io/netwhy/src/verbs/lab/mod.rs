@@ -19,7 +19,9 @@ pub fn failure(e: LabError) -> anyhow::Error {
     let way_out = match &e {
         LabError::NeedsRoot(_) => "as root; an ordinary user has netwhy demo --recording, and netwhy check -f BUNDLE",
         LabError::NoSuchLab(_) => "netwhy lab status lists the labs of this machine",
-        LabError::NoPlace { .. } | LabError::Unknown { kind: "fault", .. } => "netwhy lab faults lists them",
+        LabError::NoPlace { .. } | LabError::Unknown { kind: "fault", .. } => {
+            "netwhy lab faults lists what can be injected, netwhy lab heal undoes what is"
+        }
         _ => "",
     };
     Fail::new(e.to_string(), way_out)
