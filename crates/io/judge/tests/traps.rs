@@ -3,9 +3,10 @@
 
 mod world;
 
-use std::sync::Mutex;
+use netwhy_model::{Netns, Patch};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use world::{Drops, Row, judge, recipes};
+use std::sync::{Mutex, OnceLock};
+use world::{Drops, Recipe, Row, World, judge, recipes, rp_filter};
 
 /// Files of worlds.
 const FILES: &[(&str, &str)] = &[
@@ -21,14 +22,24 @@ const FILES: &[(&str, &str)] = &[
     ("bridge", include_str!("world/worlds/bridge.txt")),
     ("vxlan", include_str!("world/worlds/vxlan.txt")),
     ("matches", include_str!("world/worlds/matches.txt")),
+    ("rp_filter", include_str!("world/worlds/rp_filter.txt")),
+    ("native", include_str!("world/worlds/native.txt")),
 ];
 
 /// Known disagreements: world, question, reason. One that is gone must leave the list.
 const SICKBAY: &[(&str, &str, &str)] = &[
     ("matches: an ACK that never arrives", "tcp", LATER),
     ("conntrack: asymmetric return, the answer is NEW", "tcp", LATER),
-    ("icmp: REJECT of each kind", "10.2.0.2:3", "no class for ENOPROTOOPT: shown as refused"),
-    ("neigh: a proxy entry for one address", "tcp", "`ip neigh show` does not list proxy entries, so no member has them"),
+    (
+        "icmp: REJECT of each kind",
+        "10.2.0.2:3",
+        "no class for ENOPROTOOPT: shown as refused",
+    ),
+    (
+        "neigh: a proxy entry for one address",
+        "tcp",
+        "`ip neigh show` does not list proxy entries, so no member has them",
+    ),
 ];
 const LATER: &str = "ok is that the connection is made: the packets after it are not followed";
 
@@ -37,6 +48,11 @@ const WORKERS: usize = 6;
 
 /// The capabilities that the worlds need: new network namespaces, and drop reasons.
 fn missing() -> Option<&'static str> {
+    static MISSING: OnceLock<Option<&'static str>> = OnceLock::new();
+    *MISSING.get_or_init(find_missing)
+}
+
+fn find_missing() -> Option<&'static str> {
     if let Err(error) = netwhy_sys::Netns::create() {
         assert!(!is_root(), "root, but no network namespace: {error}");
         return Some("CAP_SYS_ADMIN");
@@ -60,6 +76,7 @@ fn worlds_are_as_the_kernel_says() {
     }
     let wanted = std::env::var("NETWHY_WORLD").unwrap_or_default();
     let mut all = recipes(FILES);
+    all.extend(rp_filter());
     all.retain(|r| r.name.contains(&wanted));
     let next = AtomicUsize::new(0);
     let results = Mutex::new(Vec::new());
@@ -107,11 +124,94 @@ fn worlds_are_as_the_kernel_says() {
     println!("{table}");
     let healed: Vec<_> = SICKBAY
         .iter()
-        .filter(|(w, a, _)| !rows.iter().any(|r| r.world == *w && r.ask.contains(a) && !r.wrong.is_empty()))
+        .filter(|(w, a, _)| {
+            !rows
+                .iter()
+                .any(|r| r.world == *w && r.ask.contains(a) && !r.wrong.is_empty())
+        })
         .filter(|(w, ..)| w.contains(&wanted))
         .collect();
-    println!("{} worlds, {} questions, {} known disagreements", all.len(), rows.len(), SICKBAY.len());
-    assert!(broken.is_empty(), "worlds that could not be built: {broken:#?}\n{wrong}");
+    println!(
+        "{} worlds, {} questions, {} known disagreements",
+        all.len(),
+        rows.len(),
+        SICKBAY.len()
+    );
+    assert!(
+        broken.is_empty(),
+        "worlds that could not be built: {broken:#?}\n{wrong}"
+    );
     assert!(wrong.is_empty(), "{wrong}");
     assert!(healed.is_empty(), "no disagreement any more: {healed:#?}");
+}
+
+/// Trap 10: what else happens when a sysctl is written, as patches say and as the kernel does; each step after the other.
+const WRITES: &[(&str, &str)] = &[
+    ("net.ipv4.conf.all.accept_redirects", "0"),
+    ("net.ipv4.ip_forward", "1"),
+    ("net.ipv4.conf.eth0.forwarding", "0"),
+    ("net.ipv4.ip_forward", "1"),
+    ("net.ipv4.conf.all.forwarding", "1"),
+    ("net.ipv4.ip_forward", "0"),
+    ("net.ipv4.conf.eth0.forwarding", "1"),
+    ("net.ipv4.conf.all.forwarding", "1"),
+    ("net.ipv4.conf.eth1/7.forwarding", "0"),
+    ("net.ipv4.conf.default.forwarding", "0"),
+    ("net.ipv4.conf.all.accept_redirects", "1"),
+    ("net.ipv4.conf.all.forwarding", "0"),
+    ("net.ipv4.conf.all.rp_filter", "1"),
+    ("net.ipv4.conf.eth0.rp_filter", "2"),
+    ("net.ipv4.conf.default.rp_filter", "1"),
+    ("net.ipv4.conf.all.route_localnet", "1"),
+    ("net.ipv4.conf.eth0.send_redirects", "0"),
+    ("net.ipv4.conf.all.proxy_arp", "1"),
+    ("net.bridge.bridge-nf-call-iptables", "0"),
+    ("net.ipv4.ip_forward", "2"),
+    ("net.ipv4.ip_forward", "1"),
+];
+
+const TWO_LINKS: &str = "world two links
+ns n node
+ns x outside
+veth n:eth0 x:eth0
+veth n:eth1.7 x:eth1
+n sysctl net.ipv4.ip_forward=0";
+
+#[test]
+fn a_written_sysctl_changes_what_a_patch_says() {
+    if let Some(what) = missing() {
+        eprintln!("not run: needs {what}");
+        return;
+    }
+    let recipe: Recipe = recipes(&[("sysctl", TWO_LINKS)]).remove(0);
+    let world = World::build(&recipe).unwrap();
+    let mut before = world.cluster();
+    for (key, value) in WRITES {
+        let netns = world.id(&before, "n").unwrap();
+        let patch = Patch::Sysctl {
+            netns,
+            key: (*key).to_owned(),
+            value: (*value).to_owned(),
+        };
+        let predicted = configuration(before.with(&[patch]).ns(netns));
+        world.write("n", key, value).unwrap();
+        let after = world.cluster();
+        let kernel = configuration(after.ns(netns));
+        let differ: Vec<_> = kernel.iter().filter(|entry| !predicted.contains(entry)).collect();
+        assert_eq!(kernel.len(), predicted.len(), "{key}={value}");
+        assert!(kernel.len() > 100, "{}", kernel.len());
+        assert!(differ.is_empty(), "{key}={value}: the kernel has {differ:#?}");
+        before = after;
+    }
+}
+
+/// Everything below `net.ipv4.conf`, and what is one variable with a part of it.
+fn configuration(ns: &Netns) -> Vec<(String, String)> {
+    let sysctls = ns.sysctl.as_ref().unwrap();
+    let wanted =
+        |key: &str| key.starts_with("net.ipv4.conf.") || key.starts_with("net.bridge.") || key == "net.ipv4.ip_forward";
+    let values = sysctls.values.iter().filter(|(key, _)| wanted(key));
+    values
+        .map(|(key, value)| (key.to_string(), value.to_string()))
+        .collect()
 }

@@ -58,7 +58,9 @@ fn tcp(world: &World, ask: &Ask, patience: Duration) -> Result<Seen, String> {
 
 fn udp(world: &World, ask: &Ask, patience: Duration) -> Result<Seen, String> {
     let netns = &world.space(&ask.client)?.netns;
-    let socket = netns.run(|| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))).and_then(|s| s);
+    let socket = netns
+        .run(|| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)))
+        .and_then(|s| s);
     let socket = socket.map_err(|e| e.to_string())?;
     let said = socket
         .connect(ask.to)
@@ -66,7 +68,9 @@ fn udp(world: &World, ask: &Ask, patience: Duration) -> Result<Seen, String> {
         .and_then(|()| socket.send(b"who?\n"))
         .and_then(|_| {
             let mut buffer = [0; 64];
-            socket.recv(&mut buffer).map(|n| String::from_utf8_lossy(&buffer[..n]).trim().to_owned())
+            socket
+                .recv(&mut buffer)
+                .map(|n| String::from_utf8_lossy(&buffer[..n]).trim().to_owned())
         });
     Ok(match said {
         Ok(line) => Seen {

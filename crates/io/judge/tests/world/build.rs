@@ -195,7 +195,9 @@ impl World {
     }
 
     fn listen(&self, ns: &str, proto: &str, port: &str, addr: Option<&&str>) -> Result<Listener, String> {
-        let addr: Ipv4Addr = addr.map_or(Ok(Ipv4Addr::UNSPECIFIED), |a| a.parse()).map_err(|_| "address")?;
+        let addr: Ipv4Addr = addr
+            .map_or(Ok(Ipv4Addr::UNSPECIFIED), |a| a.parse())
+            .map_err(|_| "address")?;
         let at = SocketAddrV4::new(addr, port.parse().map_err(|_| format!("port {port}"))?);
         let space = self.space(ns)?;
         let name = format!("{ns}:{port}");
@@ -203,7 +205,8 @@ impl World {
             "udp" => UdpSocket::bind(at).and_then(|s| s.set_nonblocking(true).map(|()| Listener::Udp(s, name))),
             _ => TcpListener::bind(at).and_then(|s| s.set_nonblocking(true).map(|()| Listener::Tcp(s, name))),
         });
-        made.and_then(|inner| inner).map_err(|e| format!("{ns} listens on {at}: {e}"))
+        made.and_then(|inner| inner)
+            .map_err(|e| format!("{ns} listens on {at}: {e}"))
     }
 
     /// What netwhy reads of it.
@@ -249,9 +252,17 @@ impl World {
         found.map_or_else(|| dir.clone(), |(name, _)| name.clone())
     }
 
+    /// Writes a sysctl.
+    pub fn write(&self, ns: &str, key: &str, value: &str) -> Result<(), String> {
+        write_all(self.space(ns)?, &[format!("{key}={value}")])
+    }
+
     /// Whether the connection table of a namespace holds something.
     pub fn tracks(&self, ns: &str) -> Result<bool, String> {
-        let read = self.space(ns)?.netns.run(|| sysctl::read("net.netfilter.nf_conntrack_count"));
+        let read = self
+            .space(ns)?
+            .netns
+            .run(|| sysctl::read("net.netfilter.nf_conntrack_count"));
         let count = read.and_then(|inner| inner).map_err(|e| e.to_string())?;
         Ok(count.trim() != "0")
     }

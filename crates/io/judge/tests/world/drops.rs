@@ -83,6 +83,9 @@ fn event(line: &str) -> Option<String> {
 fn is_noise(event: &str) -> bool {
     let (reason, function) = event.split_once('@').unwrap_or_default();
     matches!(reason, "QUEUE_PURGE" | "SOCKET_CLOSE" | "TCP_OLD_ACK" | "TCP_RESET")
-        || matches!(function, "ping_rcv" | "skb_queue_purge_reason" | "inet_csk_destroy_sock")
+        || matches!(
+            function,
+            "ping_rcv" | "skb_queue_purge_reason" | "inet_csk_destroy_sock"
+        )
         || (reason == "NOT_SPECIFIED" && matches!(function, "tcp_v4_rcv" | "tcp_v4_do_rcv" | "tcp_rcv_state_process"))
 }

@@ -98,15 +98,23 @@ fn drop_of(outcome: &Outcome) -> Option<String> {
 }
 
 fn expected_drops(answer: &Trace, ask: &Ask) -> BTreeSet<String> {
-    answer.outcomes.iter().filter_map(drop_of).chain(ask.drop.clone()).collect()
+    answer
+        .outcomes
+        .iter()
+        .filter_map(drop_of)
+        .chain(ask.drop.clone())
+        .collect()
 }
 
 fn seen_of(world: &World, cluster: &Cluster, outcome: &Outcome) -> Seen {
-    let answer = outcome.delivered_to.filter(|_| outcome.client == ClientSees::Ok).map(|(ns, port)| {
-        let name = world.name(cluster, ns);
-        let client = outcome.seen_client.map_or_else(|| "?".into(), |c| c.to_string());
-        format!("{name}:{port} {client}")
-    });
+    let answer = outcome
+        .delivered_to
+        .filter(|_| outcome.client == ClientSees::Ok)
+        .map(|(ns, port)| {
+            let name = world.name(cluster, ns);
+            let client = outcome.seen_client.map_or_else(|| "?".into(), |c| c.to_string());
+            format!("{name}:{port} {client}")
+        });
     Seen {
         client: outcome.client,
         answer,

@@ -17,9 +17,12 @@
 mod ask;
 mod build;
 mod drops;
+mod generate;
 mod judge;
 mod text;
 
+pub use build::World;
 pub use drops::Drops;
+pub use generate::rp_filter;
 pub use judge::{Row, judge};
-pub use text::recipes;
+pub use text::{Recipe, recipes};

@@ -91,7 +91,10 @@ pub fn ask(line: &str) -> Ask {
     let [client, proto, to, more @ ..] = words.as_slice() else {
         panic!("not a question: {line}");
     };
-    let tries = more.iter().find_map(|w| w.strip_prefix('x')).map_or(1, |n| n.parse().unwrap());
+    let tries = more
+        .iter()
+        .find_map(|w| w.strip_prefix('x'))
+        .map_or(1, |n| n.parse().unwrap());
     Ask {
         text: left.trim().to_owned(),
         client: (*client).to_owned(),

@@ -147,15 +147,16 @@ fn sysctl(ns: &mut Netns, gaps: &mut Gaps, key: &str, value: &str) {
 /// `devinet_sysctl_forward()` and `inet_forward_change()`: nothing happens if the value stays; else every link follows,
 /// and the default, and redirects are accepted by hosts only.
 fn ip_forward(sysctls: &mut Sysctls, links: Vec<String>, value: &str) {
-    let on = |text: &str| text.trim().parse::<i64>().is_ok_and(|n| n != 0);
+    let number = |text: &str| text.trim().parse::<i64>().unwrap_or(0);
+    let new = number(value);
+    // 1 and 2 both forward, and are not the same.
     if FORWARD
         .iter()
         .find_map(|k| sysctls.get(k))
-        .is_some_and(|old| on(old) == on(value))
+        .is_some_and(|old| number(old) == new)
     {
         return;
     }
-    let flag = |on: bool| Box::from(if on { "1" } else { "0" });
     let listed: Vec<Box<str>> = sysctls
         .values
         .keys()
@@ -167,9 +168,10 @@ fn ip_forward(sysctls: &mut Sysctls, links: Vec<String>, value: &str) {
         .chain(["net.ipv4.conf.default.forwarding"])
         .map(Box::from);
     for key in fixed.chain(listed).chain(links.into_iter().map(Into::into)) {
-        sysctls.values.insert(key, flag(on(value)));
+        sysctls.values.insert(key, new.to_string().into());
     }
+    let redirects = if new == 0 { "1" } else { "0" };
     sysctls
         .values
-        .insert("net.ipv4.conf.all.accept_redirects".into(), flag(!on(value)));
+        .insert("net.ipv4.conf.all.accept_redirects".into(), redirects.into());
 }
