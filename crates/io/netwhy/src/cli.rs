@@ -282,11 +282,7 @@ pub enum LabVerb {
     /// Connect everything to everything, and show what came of it
     Probe,
     /// Measure how well netwhy diagnoses and heals
-    Grade {
-        /// Seed
-        #[arg(long, default_value_t = 1)]
-        seed: u64,
-    },
+    Grade(GradeArgs),
     /// Reboot a node: kernel defaults, then what its files say
     Reboot {
         /// Node
@@ -322,4 +318,18 @@ pub struct BreakArgs {
     /// Any other parameter
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
+}
+
+/// `lab grade`.
+#[derive(Debug, Args)]
+pub struct GradeArgs {
+    /// Seeds: everything that is drawn follows from them
+    #[arg(long = "seed", value_name = "N", default_values_t = [1])]
+    pub seeds: Vec<u64>,
+    /// Single faults a seed
+    #[arg(long, default_value_t = 40)]
+    pub faults: usize,
+    /// Oddities a seed that break nothing
+    #[arg(long, default_value_t = 20)]
+    pub decoys: usize,
 }

@@ -22,6 +22,7 @@ pub struct Fail {
 
 impl Fail {
     /// A failure; `way_out` may be empty.
+    #[expect(clippy::new_ret_no_self, reason = "it only ever travels as an error of anyhow")]
     pub fn new(what: impl Into<String>, way_out: impl Into<String>) -> anyhow::Error {
         Fail {
             what: what.into(),

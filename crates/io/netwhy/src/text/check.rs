@@ -13,16 +13,7 @@ pub fn render(screen: &mut Screen, view: &ReportView, verbose: bool) {
     screen.gap();
     let blocks = blocks(view, verbose);
     if view.coverage.broken == 0 {
-        let text = match view.coverage.kept {
-            0 => "no promise could be judged".to_owned(),
-            kept => format!("{} kept, none broken", count(kept, "promise")),
-        };
-        let mark = if view.coverage.kept == 0 {
-            Mark::Unknown
-        } else {
-            Mark::Good
-        };
-        screen.marked(0, mark, &text);
+        all_kept(screen, view);
     }
     if view.coverage.promises == 0 {
         let why = "no pods and Services were read (API lists): only settings of the nodes are checked";
@@ -35,6 +26,26 @@ pub fn render(screen: &mut Screen, view: &ReportView, verbose: bool) {
     screen.gap();
     assumed(screen, view, verbose);
     coverage(screen, &view.coverage, verbose);
+}
+
+/// Nothing is broken; green only where something was judged, and nothing is unknown.
+fn all_kept(screen: &mut Screen, view: &ReportView) {
+    let kept = count(view.coverage.kept, "promise");
+    let (mark, text) = match (view.coverage.kept, unknown_promises(view)) {
+        (0, _) => (Mark::Unknown, "no promise could be judged".to_owned()),
+        (_, 0) => (Mark::Good, format!("{kept} kept, none broken")),
+        (_, n) => (
+            Mark::Unknown,
+            format!("{kept} kept, none broken, and {} not known", number(n)),
+        ),
+    };
+    screen.marked(0, mark, &text);
+}
+
+/// Promises that a gap keeps from being judged.
+fn unknown_promises(view: &ReportView) -> usize {
+    let is_gap = |why: &&(String, usize)| why.0.contains("not read");
+    view.coverage.not_judged.iter().filter(is_gap).map(|(_, n)| n).sum()
 }
 
 /// Findings of one code, and what they explain.
@@ -197,8 +208,7 @@ fn unknown(screen: &mut Screen, view: &ReportView) {
     if deciding.is_empty() {
         return;
     }
-    let is_gap = |why: &&(String, usize)| why.0.contains("not read");
-    let n: usize = view.coverage.not_judged.iter().filter(is_gap).map(|(_, n)| n).sum();
+    let n = unknown_promises(view);
     screen.gap();
     screen.marked(
         0,

@@ -53,7 +53,9 @@ fn headline(screen: &mut Screen, view: &TraceView) {
         screen.marked(0, mark, &text);
     } else {
         screen.marked(0, mark, &flow);
-        screen.line(&format!("  {}", view.verdict.text));
+        for line in wrap(&view.verdict.text, WIDTH - 2) {
+            screen.line(&format!("  {line}"));
+        }
     }
 }
 
@@ -114,18 +116,22 @@ fn path(screen: &mut Screen, hops: &[HopView]) {
 }
 
 fn stage(screen: &mut Screen, line: &LineView) {
-    let stage = match line.stage.len() > TEXT - STAGE - 1 {
-        true => format!("{} ", line.stage),
-        false => format!("{:width$}", line.stage, width = TEXT - STAGE),
-    };
     let note = match (line.note.is_empty(), line.mark) {
         (true, _) => String::new(),
         (false, PathMark::None) => format!("   ({})", line.note),
         (false, _) => format!("   {}", line.note),
     };
+    let wide = width_of(&line.stage) >= TEXT - STAGE;
+    let stage = format!("{:width$}", line.stage, width = TEXT - STAGE);
     let mut rows = vec![format!("{stage}{}{note}", line.text)];
-    if STAGE + width_of(&rows[0]) > WIDTH {
-        rows = fill(&stage, &line.text);
+    if wide || STAGE + width_of(&rows[0]) > WIDTH {
+        rows = if wide { vec![stage] } else { Vec::new() };
+        let stage = if wide {
+            ""
+        } else {
+            &format!("{:width$}", line.stage, width = TEXT - STAGE)
+        };
+        rows.extend(fill(stage, &line.text));
         rows.extend(
             wrap(note.trim_start(), WIDTH - TEXT)
                 .into_iter()

@@ -33,6 +33,9 @@ pub fn render(screen: &mut Screen, view: &WhyView, target: Option<&Target>) {
             screen.gap();
         }
         finding::cause(screen, f);
+        if !f.also.is_empty() {
+            screen.fact("also", &format!("{} must be mended too", f.also.join(", ")));
+        }
         finding::evidence(screen, 0, f);
         finding::fix(screen, 0, f, "proven in the model: with it the connection is made");
     }

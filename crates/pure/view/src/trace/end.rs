@@ -24,7 +24,9 @@ pub(super) fn what_happens(cluster: &Cluster, o: &Outcome) -> String {
         _ => "in",
     };
     let whose = if o.end.reply { "the answer is " } else { "" };
+    let own_kernel = o.steps.iter().any(|s| matches!(s.detail, Detail::LocalError { .. }));
     match o.end.disposition {
+        Disposition::Rejected if own_kernel => "not sent: the client's own kernel refuses".to_owned(),
         Disposition::Rejected if o.end.reason == Some(DropReason::NoSocket) => format!("refused by {place}"),
         Disposition::Rejected if o.end.rule.is_some() => format!("{whose}rejected by a rule on {place}"),
         Disposition::Rejected => format!("{whose}refused {preposition} {place}"),
@@ -103,6 +105,9 @@ pub(super) fn fact(cluster: &Cluster, o: &Outcome) -> String {
             Some(addr) => format!("no route to {addr}"),
             None => "no route".to_owned(),
         },
+        Some(DropReason::Otherhost) if sent_on(o) => {
+            "the frame goes to a MAC that nobody has: a neighbour entry of a host that is gone".to_owned()
+        }
         Some(DropReason::Otherhost) => format!("the frame's destination MAC is not that of {name}"),
         Some(DropReason::NoTxTarget) => "the VXLAN device knows no remote for this MAC (bridge fdb)".to_owned(),
         Some(DropReason::VxlanVniNotFound) => "no VXLAN device here has this VNI".to_owned(),
@@ -111,6 +116,15 @@ pub(super) fn fact(cluster: &Cluster, o: &Outcome) -> String {
         Some(DropReason::IpLocalSource) => "the source is one of its own addresses".to_owned(),
         _ => String::new(),
     }
+}
+
+/// It was routed in this namespace before it ended.
+fn sent_on(o: &Outcome) -> bool {
+    let here = o.steps.iter().rev().filter(|s| s.netns == o.end.netns);
+    let last = here
+        .clone()
+        .find(|s| matches!(s.detail, Detail::Receive { .. } | Detail::Route { .. }));
+    last.is_some_and(|s| matches!(s.detail, Detail::Route { .. }))
 }
 
 fn sysctl_text(ns: &Netns, link: &str, leaf: &str) -> String {
@@ -206,7 +220,7 @@ fn next_hop(o: &Outcome) -> Option<std::net::Ipv4Addr> {
 }
 
 /// Where the last packet goes, after all translations.
-fn destination(o: &Outcome) -> Option<std::net::Ipv4Addr> {
+pub(super) fn destination(o: &Outcome) -> Option<std::net::Ipv4Addr> {
     o.steps.iter().rev().find_map(|s| match s.detail {
         Detail::Dnat { to } => Some(to.0),
         Detail::Packet { dst, .. } | Detail::Untranslate { dst, .. } => Some(dst.0),

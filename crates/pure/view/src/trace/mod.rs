@@ -135,14 +135,11 @@ fn reach(cluster: &Cluster, report: &Report, whole: &Report) -> Option<ReachView
         .findings
         .iter()
         .find(|f| f.code == first.code && f.object == first.object && f.node == first.node)?;
+    let node = same.node.as_deref().filter(|_| same.object.kind == "Node");
     Some(ReachView {
         broken: same.broken,
-        pods: same
-            .node
-            .as_deref()
-            .and_then(|n| cluster.node(n))
-            .map_or(0, |n| n.pods.len()),
-        node: same.node.clone(),
+        pods: node.and_then(|n| cluster.node(n)).map_or(0, |n| n.pods.len()),
+        node: node.map(str::to_owned),
         coverage: CoverageView::new(&whole.coverage),
     })
 }

@@ -7,7 +7,7 @@ use netwhy_model::link::{Link, LinkKind};
 use netwhy_model::netfilter::Hook;
 use netwhy_model::{Cluster, Netns, NetnsId, NetnsKind};
 use netwhy_sim::trace::RuleRef;
-use netwhy_sim::{Detail, Disposition, DropReason, Outcome, Step, Trace};
+use netwhy_sim::{ClientSees, Detail, Disposition, DropReason, Outcome, Step, Trace};
 use serde::Serialize;
 
 /// A namespace on the way.
@@ -155,10 +155,10 @@ impl Walk<'_> {
             }
             Detail::VxlanRcv { link } => self.add_text(&format!("out of the tunnel at {}", link_name(ns, link))),
             Detail::Socket { port } if packet == 0 => self.socket(port),
-            Detail::Drop { stage, reason } => {
-                if stage == self.outcome.end.stage && step.netns == self.outcome.end.netns {
-                    self.drop(ns, reason);
-                }
+            Detail::Drop { stage, reason }
+                if stage == self.outcome.end.stage && step.netns == self.outcome.end.netns =>
+            {
+                self.drop(ns, reason);
             }
             // What a bridge floods leaves by many ports; only the packet's end counts.
             Detail::Left { to } if self.outcome.end.left_to == Some(to) => self.line(
@@ -167,7 +167,11 @@ impl Walk<'_> {
                 String::new(),
             ),
             Detail::LocalError { client } => {
-                let text = format!("connect() says \"{}\" without a packet", client.strerror());
+                let says = format!("connect() says \"{}\" without a packet", client.strerror());
+                let text = match (client, end::destination(self.outcome)) {
+                    (ClientSees::NetUnreachable, Some(to)) => format!("no route to {to}: {says}"),
+                    _ => says,
+                };
                 self.mark_line(
                     Mark::Ends,
                     end::label(self.outcome),
@@ -195,7 +199,10 @@ impl Walk<'_> {
             0 => addr.to_string(),
             port => format!("{addr}:{port}"),
         };
-        let mut text = format!("{} → {}", end(src), end(dst));
+        let mut text = match src.0.is_unspecified() {
+            true => format!("→ {}", end(dst)),
+            false => format!("{} → {}", end(src), end(dst)),
+        };
         if packet != 0 {
             text = format!("{} {what}  {text}", if reply { "answer" } else { "then" });
         }

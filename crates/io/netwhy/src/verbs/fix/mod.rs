@@ -143,7 +143,7 @@ impl Work<'_> {
     fn sysctl(&self, request: Request, apply: bool) -> Result<ExitCode> {
         let target = &self.opened.target;
         let Some(place) = Place::of(target, &request.node)? else {
-            return self.from_file(&request);
+            return self.offline(&request);
         };
         let plan = netwhy_fix::plan(&request, &place.env).map_err(place::failure)?;
         if !apply {
@@ -204,7 +204,7 @@ impl Work<'_> {
     }
 
     /// From a file: what would be done, without what only the node itself can tell.
-    fn from_file(&self, request: &Request) -> Result<ExitCode> {
+    fn offline(&self, request: &Request) -> Result<ExitCode> {
         let mut screen = self.screen();
         show::title(&mut screen, self.finding, &self.proof, None);
         for (i, change) in request.changes.iter().enumerate() {

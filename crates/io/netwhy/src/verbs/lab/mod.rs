@@ -1,6 +1,7 @@
 //! `lab`: a cluster network on this machine.
 
 mod faults;
+mod grade;
 mod show;
 
 use crate::cli::{Cli, LabVerb};
@@ -69,10 +70,7 @@ pub fn run(cli: &Cli, verb: &LabVerb) -> Result<ExitCode> {
         LabVerb::Heal { fault } => faults::heal(&context, fault.as_deref()),
         LabVerb::Faults => faults::list(&context),
         LabVerb::Probe => probe(&context),
-        LabVerb::Grade { .. } => Err(Fail::new(
-            "the grade is not in this build yet",
-            "netwhy lab probe measures all connections",
-        )),
+        LabVerb::Grade(args) => grade::run(&context, args),
         LabVerb::Reboot { node } => reboot(&context, node),
     }
 }
