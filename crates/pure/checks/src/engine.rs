@@ -2,7 +2,8 @@
 
 use crate::cause::{CauseSet, Search, key};
 use crate::group::group;
-use crate::promise::{Promise, PromiseKind, Strength, promises};
+use crate::owed::promises;
+use crate::promise::{Promise, PromiseKind, Strength};
 use crate::registry::{CHECKS, UNEXPLAINED};
 use crate::report::{Coverage, Finding, Report, Severity};
 use crate::verdict::{Verdict, judge};
@@ -53,6 +54,8 @@ pub fn check(cluster: &Cluster, options: &CheckOptions) -> Report {
     }
     report.coverage.not_judged = all.not_judged;
     sweep(cluster, all.list, options, &classes, &mut report);
+    report.gaps.extend(&all.missing);
+    report.deciding.extend(&all.missing);
     for check in CHECKS {
         report.findings.extend((check.statics)(cluster));
     }
@@ -210,19 +213,8 @@ fn finish(cluster: &Cluster, report: &mut Report) {
 #[must_use]
 pub fn asked(cluster: &Cluster, flow: Flow) -> Promise {
     let vip = netwhy_intent::services::behind(cluster, flow.dst, flow.dport, flow.proto);
-    let mut promise = Promise {
-        kind: PromiseKind::Asked,
-        strength: Strength::Api,
-        flow,
-        members: 1,
-        receivers: Vec::new(),
-        backends: Vec::new(),
-        seen_client: None,
-        arrival: false,
-        service: vip.as_ref().map(|v| v.service.clone()),
-        policy: false,
-        peers: None,
-    };
+    let mut promise = Promise::new(PromiseKind::Asked, Strength::Api, flow, Vec::new());
+    promise.service = vip.as_ref().map(|v| v.service.clone());
     let service = vip
         .as_ref()
         .and_then(|v| cluster.api.service(&v.service.namespace, &v.service.name));

@@ -8,7 +8,7 @@ use crate::registry::{UNEXPLAINED, by_code};
 use crate::report::{Certainty, Finding, Severity};
 use netwhy_model::{Cluster, NetnsId, NetnsKind};
 use netwhy_reach::Classes;
-use netwhy_sim::End;
+use netwhy_sim::{Disposition, End};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Examples that a finding names.
@@ -43,7 +43,9 @@ pub(crate) fn group(cluster: &Cluster, explained: &[BrokenPromise], classes: &Cl
     };
     for b in explained {
         if b.causes.is_empty() {
-            let name = format!("{:?} {:?} {:?}", b.end.netns, b.end.stage, b.end.reason);
+            // One line for each place of the cluster, not for each pod that is met there.
+            let place = cluster.ns(b.end.netns).kind.node();
+            let name = format!("{place:?} {:?} {:?} {:?}", b.end.stage, b.end.reason, b.end.disposition);
             at(name, &|| unexplained(cluster, &b.end), &b.promise, &|_| {});
         }
         for set in &b.causes {
@@ -160,6 +162,20 @@ fn unexplained(cluster: &Cluster, end: &End) -> Finding {
             name: None,
         },
     };
+    let summary = match end.disposition {
+        Disposition::Delivered => {
+            "packets arrive, and not at those who were meant or not as was promised; no known cause heals it".to_owned()
+        }
+        Disposition::LeftModel => format!(
+            "packets leave {} for a host that is not in the snapshot, and no known cause heals it",
+            ns.kind
+        ),
+        _ => format!(
+            "packets end in {} on {}{reason}, and no known cause heals it",
+            end.stage.as_str(),
+            ns.kind
+        ),
+    };
     let rule = end.rule.and_then(|r| crate::facts::rule_place(ns, r));
     Finding {
         code: UNEXPLAINED.code,
@@ -169,11 +185,7 @@ fn unexplained(cluster: &Cluster, end: &End) -> Finding {
         faults: Vec::new(),
         object,
         node,
-        summary: format!(
-            "packets end in {} on {}{reason}, and no known cause heals them",
-            end.stage.as_str(),
-            ns.kind
-        ),
+        summary,
         evidence: rule
             .map(|(place, chain)| vec![format!("{place}  {chain}")])
             .unwrap_or_default(),

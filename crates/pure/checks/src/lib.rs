@@ -8,6 +8,7 @@ mod cause;
 pub mod engine;
 mod facts;
 mod group;
+mod owed;
 pub mod promise;
 pub mod registry;
 pub mod report;

@@ -79,7 +79,8 @@ pub(crate) fn neigh_resolve<'a>(
     }
     match arp_ask(eng, ns, link, skb.src, next) {
         Answer::Mac(mac) => Resolved::Mac(mac, true),
-        Answer::Nobody => Resolved::Failed,
+        // A recorded entry might lead somewhere where nobody answers now.
+        Answer::Nobody => ns.neigh.as_ref().err().map_or(Resolved::Failed, |gap| Resolved::Unknown(*gap)),
         Answer::Left => Resolved::Left,
         Answer::Unknown(gap) => Resolved::Unknown(gap),
     }
