@@ -75,12 +75,16 @@ fn line(screen: &mut Screen, view: &WhyView, client: &ClientsView) {
 }
 
 fn contradicted(view: &WhyView) -> String {
-    match view.clients.iter().all(|c| c.client_sees == Some("ok")) {
-        true => "contradicted: every packet arrives in what was read, and yet a client saw this".to_owned(),
-        false => format!(
+    let all = |sees: Option<&str>| view.clients.iter().all(|c| c.client_sees == sees);
+    if all(Some("ok")) {
+        "contradicted: every packet arrives in what was read, and yet a client saw this".to_owned()
+    } else if all(None) {
+        "it depends on what was not read, or lies outside of it: the trace below names it".to_owned()
+    } else {
+        format!(
             "none of them sees a {}: another connection, or another moment",
             view.read_as.what
-        ),
+        )
     }
 }
 

@@ -5,7 +5,7 @@ mod collect;
 mod explain;
 mod fix;
 pub mod lab;
-mod trace;
+pub mod trace;
 mod why;
 
 use crate::cli::{Cli, Verb};

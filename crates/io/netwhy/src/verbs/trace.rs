@@ -115,6 +115,10 @@ pub fn view(opened: &Opened, flow: Flow, names: Asked) -> TraceView {
             view.findings = known;
         }
     }
+    // Beyond the snapshot nothing is broken that could be named.
+    if view.verdict.kind == Verdict::Left {
+        view.findings.retain(|f| f.code != UNEXPLAINED);
+    }
     for finding in &mut view.findings {
         finding.command = commands::fix(finding, &opened.target);
     }
@@ -122,7 +126,7 @@ pub fn view(opened: &Opened, flow: Flow, names: Asked) -> TraceView {
 }
 
 /// What `check` reports where nothing known heals.
-const UNEXPLAINED: &str = "NW0001";
+pub const UNEXPLAINED: &str = "NW0001";
 
 /// What is wrong with the Service itself: no endpoints, no pods. A packet cannot show it, and no change of a node heals it.
 fn without_packets(cluster: &Cluster, promise: &Promise) -> Vec<FindingView> {

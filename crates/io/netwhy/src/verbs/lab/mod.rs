@@ -17,8 +17,13 @@ use std::process::ExitCode;
 
 /// A failure of a lab, with the way out.
 pub fn failure(e: LabError) -> anyhow::Error {
+    let denied = ["Permission denied", "Operation not permitted"]
+        .iter()
+        .any(|d| e.to_string().contains(d));
     let way_out = match &e {
-        LabError::NeedsRoot(_) => "as root; an ordinary user has netwhy demo --recording, and netwhy check -f BUNDLE",
+        _ if denied || matches!(e, LabError::NeedsRoot(_)) => {
+            "as root; an ordinary user has netwhy demo --recording, and netwhy check -f BUNDLE"
+        }
         LabError::NoSuchLab(_) => "netwhy lab status lists the labs of this machine",
         LabError::NoPlace { .. } | LabError::Unknown { kind: "fault", .. } => {
             "netwhy lab faults lists what can be injected, netwhy lab heal undoes what is"

@@ -4,6 +4,7 @@ use super::symptom::Asked;
 use crate::cli::WhyArgs;
 use crate::fail::Fail;
 use crate::target::Opened;
+use crate::verbs::trace::UNEXPLAINED;
 use anyhow::Result;
 use netwhy_checks::{CheckOptions, asked, check_flow};
 use netwhy_intake::{Client, Observation};
@@ -154,10 +155,8 @@ fn answer(cluster: &Cluster, flow: Flow, from: String, sees: Sees, seen: Option<
         Some("ok") => None,
         _ => Some(check_flow(cluster, asked(cluster, flow), &CheckOptions::default())),
     };
-    let findings = report
-        .iter()
-        .flat_map(|r| &r.findings)
-        .filter(|f| f.caused_by.is_none());
+    let counts = |f: &&netwhy_checks::Finding| f.caused_by.is_none() && (sees.what.is_some() || f.code != UNEXPLAINED);
+    let findings = report.iter().flat_map(|r| &r.findings).filter(counts);
     Answer {
         view: ClientsView {
             from,

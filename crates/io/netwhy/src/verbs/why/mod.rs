@@ -39,7 +39,7 @@ fn exit_code(view: &WhyView) -> u8 {
     match view.confirmed {
         // Without a cluster nothing was decided, and nothing was asked to be.
         None => CLEAN,
-        Some(_) if view.clients.is_empty() => UNDECIDED,
+        Some(_) if view.clients.iter().all(|c| c.client_sees.is_none()) => UNDECIDED,
         Some(_) => FOUND,
     }
 }
