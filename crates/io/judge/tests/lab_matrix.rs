@@ -1,18 +1,18 @@
 //! The kernel is the referee: every cell of the probe matrix of a living lab is predicted from what was collected,
 //! healthy and under each fault.
 //!
-//! This program has no test harness: it re-executes itself as the holder of its labs, and inside of them. With
+//! This program has no test harness: it re-executes itself as the holder of its labs. With
 //! `NETWHY_LONG=1` every fault is injected at its first and its last place, and random labs are probed too.
 
 use netwhy_judge::live::{disagreements, netns_folder, read};
 use netwhy_lab::faults::{faults, text};
 use netwhy_lab::matrix::{Cell, Options, Pair, pairs, probe, render};
 use netwhy_lab::spec::Spec;
-use netwhy_lab::{Args, Lab, Labs, UpOptions};
+use netwhy_lab::{Args, Labs, UpOptions};
 use netwhy_model::Cluster;
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::time::Instant;
 
 const NAME: &str = "matrix";
@@ -23,37 +23,13 @@ fn main() -> ExitCode {
         return ExitCode::from(code as u8);
     }
     let words: Vec<String> = args.iter().map(|a| a.to_string_lossy().into_owned()).collect();
-    match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        ["inside", rest @ ..] => inside(rest),
-        words if words.contains(&"--list") => ExitCode::SUCCESS,
-        _ => outside(&words),
+    if words.iter().any(|w| w == "--list") {
+        return ExitCode::SUCCESS;
     }
+    run(&words)
 }
 
-/// `break FAULT KEY=VALUE...` or `heal all`, in the lab.
-fn inside(words: &[&str]) -> ExitCode {
-    let run = || -> Result<(), netwhy_lab::LabError> {
-        Labs::here().enter(NAME)?;
-        let lab = Lab::inside()?;
-        match words {
-            ["break", fault, args @ ..] => {
-                let pairs = args.iter().filter_map(|a| a.split_once('='));
-                let args: Args = pairs.map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
-                lab.break_(fault, &args).map(|_| ())
-            }
-            _ => lab.heal("all").map(|_| ()),
-        }
-    };
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(e) => {
-            eprintln!("{e}");
-            ExitCode::from(2)
-        }
-    }
-}
-
-fn outside(words: &[String]) -> ExitCode {
+fn run(words: &[String]) -> ExitCode {
     if let Err(e) = netwhy_sys::Netns::create() {
         assert_eq!(
             e.raw_os_error(),
@@ -64,7 +40,7 @@ fn outside(words: &[String]) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let long = std::env::var_os("NETWHY_LONG").is_some_and(|v| v == "1");
-    let only = words.iter().find(|w| !w.starts_with('-')).cloned();
+    let only = words.iter().find(|w| !w.starts_with('-')).cloned(); // part of a scene's label
     let mut wrong = Vec::new();
     let mut specs = vec![("default".to_owned(), Spec::default_with(3))];
     let seeds: std::ops::Range<u64> = if long { 1..6 } else { 1..2 };
@@ -141,23 +117,13 @@ impl Home {
         home
     }
 
-    fn inside(&self, words: &[String]) {
-        let exe = std::env::current_exe().expect("this program");
-        let mut command = Command::new(exe);
-        command.arg("inside").args(words).env("NETWHY_LAB_ROOT", &self.root);
-        let status = command.status().expect("start");
-        assert!(status.success(), "{words:?}: {status}");
-    }
-
     /// How many cells differ. The lab is healthy afterwards.
     fn play(&self, spec: &Spec, scene: &Scene, label: &str) -> usize {
         let started = Instant::now();
-        if let Some((fault, args)) = &scene.0 {
-            let pairs = args.iter().map(|(k, v)| format!("{k}={v}"));
-            let words = ["break".to_owned(), (*fault).to_owned()];
-            self.inside(&words.into_iter().chain(pairs).collect::<Vec<_>>());
-        }
         let lab = self.labs.view(NAME).expect("view");
+        if let Some((fault, args)) = &scene.0 {
+            lab.break_(fault, args).expect("break");
+        }
         let collected = read(&lab, &|| "2026-01-01T00:00:00Z".to_owned()).expect("collect");
         let cluster = Cluster::build(collected.snapshot);
         let pairs: Vec<Pair> = pairs(spec);
@@ -179,9 +145,7 @@ impl Home {
         if !found.is_empty() && std::env::var_os("NETWHY_SHOW").is_some() {
             println!("{}", render(&cells));
         }
-        if scene.0.is_some() {
-            self.inside(&["heal".to_owned(), "all".to_owned()]);
-        }
+        lab.heal("all").expect("heal");
         found.len()
     }
 }
