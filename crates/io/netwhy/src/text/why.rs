@@ -33,7 +33,7 @@ pub fn render(screen: &mut Screen, view: &WhyView, target: Option<&Target>) {
             screen.gap();
         }
         finding::cause(screen, f);
-        if !f.also.is_empty() {
+        if i == 0 && !f.also.is_empty() {
             screen.fact("also", &format!("{} must be mended too", f.also.join(", ")));
         }
         finding::evidence(screen, 0, f);

@@ -50,27 +50,39 @@ pub(super) fn place_and_reason(cluster: &Cluster, o: &Outcome) -> String {
     let place = short_place(cluster, ns.id);
     let answer = if o.end.reply { "the answer, " } else { "" };
     match fact.is_empty() {
-        true => format!("{answer}{preposition} {place}, {}", label(o)),
-        false => format!("{answer}{preposition} {place}, {}: {fact}", label(o)),
+        true => format!("{answer}{preposition} {place}, {}", label(cluster, o)),
+        false => format!("{answer}{preposition} {place}, {}: {fact}", label(cluster, o)),
     }
 }
 
-/// The hook whose rule ended it, else the kernel's function.
-pub(super) fn label(o: &Outcome) -> &'static str {
-    let hook = o.end.rule.and_then(|_| last_hook(o));
-    match (hook, o.end.stage) {
+/// The hook whose rule or policy ended it, else the kernel's function.
+pub(super) fn label(cluster: &Cluster, o: &Outcome) -> &'static str {
+    match (hook(cluster, o), o.end.stage) {
         (Some(hook), Stage::NfHookSlow | Stage::NftDoChain) => hook_name(hook),
         _ => o.end.stage.as_str(),
     }
 }
 
-fn last_hook(o: &Outcome) -> Option<Hook> {
+fn hook(cluster: &Cluster, o: &Outcome) -> Option<Hook> {
     let rule = o.end.rule?;
-    o.steps.iter().rev().find_map(|s| match s.detail {
+    let matched = o.steps.iter().rev().find_map(|s| match s.detail {
         Detail::Rule { hook, rule: r } if s.netns == o.end.netns && r == rule => Some(hook),
         _ => None,
-    })
+    });
+    // A policy is no rule: its chain is a base chain, of one hook.
+    let table = cluster.ns(o.end.netns).netfilter.tables.get(rule.table as usize)?;
+    let base = || table.base.iter().position(|chain| *chain == Some(rule.chain));
+    matched.or_else(|| HOOKS.get(base()?).copied())
 }
+
+/// In the order of `NF_INET_*`.
+const HOOKS: [Hook; 5] = [
+    Hook::PreRouting,
+    Hook::LocalIn,
+    Hook::Forward,
+    Hook::LocalOut,
+    Hook::PostRouting,
+];
 
 pub(super) fn hook_name(hook: Hook) -> &'static str {
     match hook {

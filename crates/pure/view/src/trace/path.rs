@@ -174,7 +174,7 @@ impl Walk<'_> {
                 };
                 self.mark_line(
                     Mark::Ends,
-                    end::label(self.outcome),
+                    end::label(self.cluster, self.outcome),
                     text,
                     end::fact(self.cluster, self.outcome),
                     Vec::new(),
@@ -308,7 +308,7 @@ impl Walk<'_> {
             (_, Disposition::Rejected) => format!("{}, the client is told", reason.as_str()),
             _ => reason.as_str().to_owned(),
         };
-        self.mark_line(Mark::Ends, end::label(o), text, note, chains);
+        self.mark_line(Mark::Ends, end::label(self.cluster, o), text, note, chains);
     }
 
     fn unknown(&mut self, packet: u16) {
