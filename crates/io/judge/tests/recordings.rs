@@ -1,14 +1,6 @@
 //! The score on the recorded clusters that the repository holds.
 
-use netwhy_judge::question::protocol;
-use netwhy_judge::report_json;
-use netwhy_judge::score::{
-    CheckScore, FlowScore, Measured, Recordings, endpoints, judge_flows, judge_report, print_checks, print_flows,
-    strangers,
-};
-use netwhy_model::Cluster;
-use netwhy_view::FlowAnswer;
-use std::collections::{BTreeMap, BTreeSet};
+use netwhy_judge::score::{CheckScore, FlowScore, Recordings, Score, print_checks, print_flows, score};
 use std::path::Path;
 use std::sync::OnceLock;
 
@@ -32,46 +24,19 @@ fn recordings() -> &'static Recordings {
     })
 }
 
-/// The answers to all IPv4 flows of a recording, judged; and receivers that are no endpoint of what was asked.
-fn run(name: &str) -> (FlowScore, Vec<String>) {
-    let recorded = recordings().load(name).unwrap();
-    let cluster = Cluster::build(recorded.snapshot);
-    let flows: Vec<Measured> = recorded.flows.into_iter().filter(Measured::is_ipv4).collect();
-    let answers: BTreeMap<&str, FlowAnswer> = flows
-        .iter()
-        .map(|f| (f.question.id.as_str(), f.question.answer(&cluster)))
-        .collect();
-    let (mut strange, mut single) = (Vec::new(), BTreeSet::new());
-    for flow in &flows {
-        let q = &flow.question;
-        let (proto, ip) = (protocol(&q.proto).unwrap(), q.to_ip.parse().unwrap());
-        let found = strangers(&cluster, &answers[q.id.as_str()], proto, ip, q.to_port);
-        strange.extend(
-            found
-                .into_iter()
-                .map(|s| format!("{}: {}:{} by {s}", q.id, q.to_ip, q.to_port)),
-        );
-        if endpoints(&cluster, proto, ip, q.to_port).len() <= 1 {
-            single.insert(q.id.as_str());
-        }
-    }
-    let patience = recordings().truth.probe_timeout_ms;
-    let answer = |f: &Measured| answers.get(f.question.id.as_str());
-    let score = judge_flows(&flows, answer, |f| single.contains(f.question.id.as_str()), patience);
-    (score, strange)
+fn run(name: &str) -> Score {
+    score(recordings(), name).unwrap()
 }
 
 #[test]
 fn answers_are_what_was_measured() {
-    let mut scores = Vec::new();
-    for name in FOLLOWED {
-        let (score, strange) = run(name);
-        assert!(
-            strange.is_empty(),
-            "{name}: no endpoint of what was asked: {strange:#?}"
-        );
-        scores.push((name.to_owned(), score));
-    }
+    let scores: Vec<(String, FlowScore)> = FOLLOWED
+        .map(|name| {
+            let score = run(name);
+            assert!(score.strangers.is_empty(), "{name}: {:#?}", score.strangers);
+            (score.name, score.flows)
+        })
+        .into();
     let table = print_flows(&scores, 5);
     println!("{table}");
     for (name, score) in &scores {
@@ -88,10 +53,10 @@ fn answers_are_what_was_measured() {
 /// A rule set that is not modelled: not knowing is right, a wrong answer is not.
 #[test]
 fn an_unknown_rule_set_makes_no_answer_wrong() {
-    let (score, strange) = run("nft-extra-table-drop-n2");
-    assert!(strange.is_empty(), "{strange:#?}");
-    assert_eq!((score.wrong, score.other_backend), (0, 0), "{:#?}", score.list);
-    assert!(score.unknown > 0 && score.right > score.judged / 3, "{score:?}");
+    let Score { flows, strangers, .. } = run("nft-extra-table-drop-n2");
+    assert!(strangers.is_empty(), "{strangers:#?}");
+    assert_eq!((flows.wrong, flows.other_backend), (0, 0), "{:#?}", flows.list);
+    assert!(flows.unknown > 0 && flows.right > flows.judged / 3, "{flows:?}");
 }
 
 /// Faults whose cause must come first, at the right place.
@@ -111,10 +76,7 @@ const HEALTHY: [&str; 3] = [
 ];
 
 fn report(name: &str) -> (String, CheckScore) {
-    let cluster = Cluster::build(recordings().snapshot(name).unwrap());
-    let baseline = recordings().baseline(name);
-    let score = judge_report(&report_json(&cluster), recordings().truth(name).unwrap(), &baseline);
-    (name.to_owned(), score)
+    (name.to_owned(), run(name).check)
 }
 
 #[test]

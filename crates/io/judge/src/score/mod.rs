@@ -15,6 +15,7 @@ mod endpoints;
 mod flows;
 mod print;
 mod recorded;
+mod whole;
 
 pub use check::{CheckScore, judge_report};
 pub use endpoints::{endpoints, strangers};
@@ -23,6 +24,7 @@ pub use print::{print_checks, print_flows};
 pub use recorded::{
     BaselineEntry, BundleTruth, Measured, ObjectRef, Recording, Recordings, Results, ScoreError, Truth,
 };
+pub use whole::{Score, print, score};
 
 /// An outcome below this probability does not count as said.
 pub const SAID: f64 = 0.005;
