@@ -6,7 +6,7 @@ use netwhy_sim::{Detail, Outcome};
 use std::net::Ipv4Addr;
 
 /// The node whose own namespace it is.
-pub(crate) fn host_node<'a>(cluster: &'a Cluster, id: NetnsId) -> Option<&'a str> {
+pub(crate) fn host_node(cluster: &Cluster, id: NetnsId) -> Option<&str> {
     match &cluster.ns(id).kind {
         NetnsKind::Host { node } => Some(node),
         _ => None,

@@ -18,6 +18,8 @@ const EXAMPLES_MAX: usize = 3;
 struct Group {
     finding: Finding,
     pods: BTreeSet<NetnsId>,
+    /// Names by what says most to a person: a Service before a pod before the rest.
+    examples: BTreeSet<(u8, usize, String)>,
 }
 
 /// One finding for each cause; promises with several alternatives count for each, and make it only likely.
@@ -27,11 +29,20 @@ pub(crate) fn group(cluster: &Cluster, explained: &[BrokenPromise], classes: &Cl
         let group = groups.entry(name).or_insert_with(|| Group {
             finding: first(),
             pods: BTreeSet::new(),
+            examples: BTreeSet::new(),
         });
         group.finding.broken += promise.members;
         group.pods.extend(ends(cluster, promise, classes));
-        if group.finding.examples.len() < EXAMPLES_MAX {
-            group.finding.examples.push(promise.name(cluster));
+        let rank = match promise.kind {
+            PromiseKind::Service => 0,
+            PromiseKind::PodToPod => 1,
+            PromiseKind::NodePort | PromiseKind::HostPort => 2,
+            _ => 3,
+        };
+        if group.examples.iter().filter(|e| e.0 <= rank).count() < EXAMPLES_MAX {
+            group
+                .examples
+                .insert((rank, group.examples.len(), promise.name(cluster)));
         }
         let severity = if promise.strength == Strength::Peers {
             Severity::Warning
@@ -60,6 +71,7 @@ pub(crate) fn group(cluster: &Cluster, explained: &[BrokenPromise], classes: &Cl
         .into_values()
         .map(|g| Finding {
             broken_pods: g.pods.len(),
+            examples: g.examples.into_iter().take(EXAMPLES_MAX).map(|e| e.2).collect(),
             ..g.finding
         })
         .collect();

@@ -47,7 +47,7 @@ pub fn trace(cluster: &Cluster, flow: &Flow, options: &Options) -> Trace {
     }
     footnotes.retain(|g| !deciding.contains(g));
     let mut outcomes = base;
-    outcomes.sort_by(|a, b| b.weight.cmp(&a.weight));
+    outcomes.sort_by_key(|o| std::cmp::Reverse(o.weight));
     Trace {
         flow: *flow,
         outcomes,
@@ -76,8 +76,11 @@ fn others(world: &World, asked: &[(crate::oracle::Question, u8)]) -> Vec<World> 
     list
 }
 
+/// What the client sees, how it ends, and who receives.
+type Alike = (ClientSees, Disposition, Option<(NetnsId, u16)>);
+
 /// What makes two worlds alike for the one who asks: what the client sees, and who receives.
-fn summary(outcomes: &[Outcome]) -> BTreeSet<(ClientSees, Disposition, Option<(NetnsId, u16)>)> {
+fn summary(outcomes: &[Outcome]) -> BTreeSet<Alike> {
     let receiver = |o: &Outcome| o.delivered_to.filter(|_| o.client == ClientSees::Ok);
     outcomes
         .iter()

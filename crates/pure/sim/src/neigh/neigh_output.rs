@@ -68,9 +68,8 @@ pub(crate) fn neigh_resolve<'a>(
     if let Ok(table) = &ns.neigh
         && let Some(entry) = table.entries.get(&(link.index, next))
     {
-        match (entry.state, entry.lladdr) {
-            (NudState::Permanent | NudState::Noarp | NudState::Valid, Some(mac)) => return Resolved::Mac(mac, false),
-            _ => {}
+        if let (NudState::Permanent | NudState::Noarp | NudState::Valid, Some(mac)) = (entry.state, entry.lladdr) {
+            return Resolved::Mac(mac, false);
         }
     }
     let asker = |a: &&Asker| a.netns == ns.id && a.link == link.index && a.addr == next;
@@ -80,7 +79,11 @@ pub(crate) fn neigh_resolve<'a>(
     match arp_ask(eng, ns, link, skb.src, next) {
         Answer::Mac(mac) => Resolved::Mac(mac, true),
         // A recorded entry might lead somewhere where nobody answers now.
-        Answer::Nobody => ns.neigh.as_ref().err().map_or(Resolved::Failed, |gap| Resolved::Unknown(*gap)),
+        Answer::Nobody => ns
+            .neigh
+            .as_ref()
+            .err()
+            .map_or(Resolved::Failed, |gap| Resolved::Unknown(*gap)),
         Answer::Left => Resolved::Left,
         Answer::Unknown(gap) => Resolved::Unknown(gap),
     }
