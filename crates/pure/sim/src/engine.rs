@@ -4,7 +4,7 @@ use crate::flow::Options;
 use crate::oracle::{Oracle, Question};
 use crate::reason::{DropReason, Stage};
 use crate::skb::Skb;
-use crate::state::{Asker, Client, Conn, Learned, Server};
+use crate::state::{Asker, Client, Conn, HopKey, Learned, Server};
 use crate::trace::{Assumption, Detail, Disposition, End, RuleRef, Step};
 use crate::{dev, ip};
 use netwhy_model::{Cluster, Fact, GapId, Netns, NetnsId};
@@ -22,6 +22,8 @@ pub(crate) struct Engine<'a> {
     pub servers: Vec<Server>,
     pub learned: Vec<Learned>,
     pub askers: Vec<Asker>,
+    /// Next hops that flows were given: the kernel chooses by a hash, so a flow keeps its own.
+    pub hops: Vec<(HopKey, usize)>,
     pub steps: Vec<Step>,
     pub assumed: Vec<Assumption>,
     pub now_ms: u64,
@@ -59,6 +61,7 @@ impl<'a> Engine<'a> {
             servers: Vec::new(),
             learned: Vec::new(),
             askers: Vec::new(),
+            hops: Vec::new(),
             steps: Vec::new(),
             assumed: Vec::new(),
             now_ms: 0,
@@ -86,8 +89,7 @@ impl<'a> Engine<'a> {
                 return;
             }
             if self.budget == 0 {
-                self.queue.clear();
-                return;
+                return self.spent(&item);
             }
             self.budget -= 1;
             match item {
@@ -99,6 +101,22 @@ impl<'a> Engine<'a> {
                 Item::LocalOut { netns, skb } => ip::ip_local_out(self, self.ns(netns), skb),
             }
         }
+    }
+
+    /// The limit of stages is reached: what would follow is not known.
+    fn spent(&mut self, item: &Item) {
+        let (Item::Receive { netns, skb, .. } | Item::Loopback { netns, skb } | Item::LocalOut { netns, skb }) = item;
+        self.undecided = Some(End {
+            disposition: Disposition::Unknown,
+            netns: *netns,
+            stage: Stage::NetifReceiveSkb,
+            reason: None,
+            rule: None,
+            reply: skb.reply,
+            gap: None,
+            left_to: None,
+        });
+        self.queue.clear();
     }
 
     /// Numbers a packet that a host sends, and notes it.

@@ -57,6 +57,18 @@ pub(crate) struct Asker {
     pub mac: Mac,
 }
 
+/// What the choice among the next hops of a route depends on (`fib_multipath_hash()`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct HopKey {
+    pub netns: NetnsId,
+    pub table: u32,
+    pub route: ipnet::Ipv4Net,
+    pub src: Ipv4Addr,
+    pub dst: Ipv4Addr,
+    /// Protocol and ports, with `fib_multipath_hash_policy` 1.
+    pub l4: Option<(u8, Option<(u16, u16)>)>,
+}
+
 /// A learned forwarding entry.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Learned {

@@ -108,11 +108,10 @@ impl World {
             ["outside"] => format!("outside/{name}"),
             _ => return Err(format!("ns {name}: node, pod NODE or outside")),
         };
-        // Reading as a host would ask for kube-proxy.
-        let role = if kind.first() == Some(&"pod") {
-            Role::Pod
-        } else {
-            Role::Outside(String::new())
+        // The role only says in which order things are read: few but nodes have rules, and kube-proxy is nowhere.
+        let role = match kind {
+            ["node"] => Role::Outside(String::new()),
+            _ => Role::Pod,
         };
         let netns = Netns::create().map_err(|e| format!("a network namespace: {e}"))?;
         let wrote = netns.run(|| {
@@ -127,7 +126,7 @@ impl World {
         wrote.map_err(|e| e.to_string())??;
         self.spaces.insert(name.to_owned(), Space { netns, dir, role });
         self.order.push(name.to_owned());
-        self.command(name, "ip", &["link set lo up".to_owned()])
+        Ok(())
     }
 
     fn pair(&self, batch: &mut Batch, one: &str, two: &str) -> Result<(), String> {
@@ -173,7 +172,8 @@ impl World {
         let space = self.space(ns)?;
         let plain = || format!("{}\n", lines.join("\n"));
         let (argv, input): (&[&str], String) = match tool {
-            "ip" => (&["ip", "-batch", "-"], plain()),
+            // Every time, as that costs less than a command of its own.
+            "ip" => (&["ip", "-batch", "-"], format!("link set lo up\n{}", plain())),
             "bridge" => (&["bridge", "-batch", "-"], plain()),
             "nft" => (&["nft", "-f", "-"], plain()),
             "ipset" => (&["ipset", "restore"], plain()),

@@ -67,10 +67,9 @@ pub(crate) fn neigh_resolve<'a>(
 ) -> Resolved {
     if let Ok(table) = &ns.neigh
         && let Some(entry) = table.entries.get(&(link.index, next))
+        && let (NudState::Permanent | NudState::Noarp | NudState::Valid, Some(mac)) = (entry.state, entry.lladdr)
     {
-        if let (NudState::Permanent | NudState::Noarp | NudState::Valid, Some(mac)) = (entry.state, entry.lladdr) {
-            return Resolved::Mac(mac, false);
-        }
+        return Resolved::Mac(mac, false);
     }
     let asker = |a: &&Asker| a.netns == ns.id && a.link == link.index && a.addr == next;
     if let Some(asker) = eng.askers.iter().rev().find(asker) {

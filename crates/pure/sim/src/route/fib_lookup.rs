@@ -4,6 +4,7 @@
 
 use crate::engine::Engine;
 use crate::skb::{Errno, Skb};
+use crate::state::HopKey;
 use netwhy_model::fib::{Fib, FibRule, NextHop, Route, RouteKind, RuleAction};
 use netwhy_model::{GapId, Netns};
 use std::net::Ipv4Addr;
@@ -20,6 +21,8 @@ pub(crate) struct FibKey {
     pub mark: u32,
     pub proto: u8,
     pub ports: Option<(u16, u16)>,
+    /// Any next hop will do: nothing is sent there.
+    pub any_hop: bool,
 }
 
 impl FibKey {
@@ -32,6 +35,7 @@ impl FibKey {
             mark: skb.mark,
             proto: skb.proto(),
             ports: skb.ports(),
+            any_hop: false,
         }
     }
 }
@@ -73,7 +77,7 @@ pub(crate) fn fib_lookup<'a>(eng: &mut Engine<'a>, ns: &'a Netns, key: &FibKey) 
             Ok(RuleAction::Unreachable) => return Err(FibError::Errno(Errno::NetUnreach)),
             Ok(RuleAction::Prohibit) => return Err(FibError::Errno(Errno::Acces)),
             Ok(RuleAction::Table(number)) => {
-                if let Some(found) = table_lookup(eng, fib, number, key)? {
+                if let Some(found) = table_lookup(eng, ns, fib, number, key)? {
                     let suppressed = rule
                         .suppress_prefixlen
                         .is_some_and(|max| found.route.dst.prefix_len() <= max);
@@ -90,6 +94,7 @@ pub(crate) fn fib_lookup<'a>(eng: &mut Engine<'a>, ns: &'a Netns, key: &FibKey) 
 /// `Ok(None)` goes on with the next rule.
 fn table_lookup<'a>(
     eng: &mut Engine<'a>,
+    ns: &Netns,
     fib: &'a Fib,
     number: u32,
     key: &FibKey,
@@ -121,10 +126,9 @@ fn table_lookup<'a>(
         let usable = |n: &&NextHop| !n.dead && (key.oif == 0 || n.ifindex == key.oif);
         let mut alive = route.nexthops.iter().filter(usable);
         let Some(first) = alive.next() else { continue };
-        let nexthop = if alive.next().is_some() {
+        let nexthop = if alive.next().is_some() && !key.any_hop {
             let hops: Vec<&NextHop> = route.nexthops.iter().filter(usable).collect();
-            let weights: Vec<u32> = hops.iter().map(|n| n.weight).collect();
-            hops[eng.oracle.weighted(&weights)]
+            hops[fib_select_multipath(eng, ns, number, route, &hops, key)]
         } else {
             first
         };
@@ -136,6 +140,35 @@ fn table_lookup<'a>(
     }
     Ok(None)
 }
+
+/// One of several next hops by weight, the same for all packets of a flow.
+fn fib_select_multipath(
+    eng: &mut Engine<'_>,
+    ns: &Netns,
+    table: u32,
+    route: &Route,
+    alive: &[&NextHop],
+    key: &FibKey,
+) -> usize {
+    let policy = ns.sysctl.as_ref().ok().and_then(|s| s.number(HASH_POLICY));
+    let key = HopKey {
+        netns: ns.id,
+        table,
+        route: route.dst,
+        src: key.src,
+        dst: key.dst,
+        l4: (policy != Some(0)).then_some((key.proto, key.ports)),
+    };
+    if let Some((_, hop)) = eng.hops.iter().find(|(k, hop)| *k == key && *hop < alive.len()) {
+        return *hop;
+    }
+    let weights: Vec<u32> = alive.iter().map(|n| n.weight).collect();
+    let hop = eng.oracle.weighted(&weights);
+    eng.hops.push((key, hop));
+    hop
+}
+
+const HASH_POLICY: &str = "net.ipv4.fib_multipath_hash_policy";
 
 /// `fib4_rule_match()` and `fib_rule_match()`.
 fn rule_matches(ns: &Netns, rule: &FibRule, key: &FibKey) -> bool {

@@ -66,6 +66,7 @@ pub(crate) fn reverse_path<'a>(
         mark,
         proto: 0,
         ports: None,
+        any_hop: true,
     };
     let last_resort = if level == 0 {
         Source::Good

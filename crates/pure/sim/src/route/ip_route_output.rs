@@ -47,6 +47,7 @@ pub(crate) fn ip_route_output<'a>(
         mark: key.mark,
         proto: key.proto,
         ports: key.ports,
+        any_hop: false,
     };
     let found = fib_lookup(eng, ns, &fib_key).map_err(|e| match e {
         FibError::Errno(errno) => RouteError::Errno(errno),

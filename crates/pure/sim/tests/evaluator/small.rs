@@ -47,7 +47,9 @@ const CONF: [(&str, &str); 9] = [
 pub fn bundle(save: &str) -> Snapshot {
     let mut snapshot = Snapshot::new(Meta::new(vec!["r".into()]));
     for host in &HOSTS {
-        let mut put = |name: &str, text: String| drop(snapshot.insert(format!("{}/{name}", host.dir), text));
+        let mut put = |name: &str, text: String| {
+            snapshot.insert(format!("{}/{name}", host.dir), text);
+        };
         put("link.json", link_json(host));
         put("addr.json", addr_json(host));
         put("route.json", route_json(host));
@@ -181,6 +183,11 @@ fn sysctl_txt(host: &Host) -> String {
     let mut text = String::from("net.ipv4.ip_forward = 1\n");
     for name in names {
         for (key, value) in CONF {
+            // Only the router is one.
+            let value = match key {
+                "forwarding" if host.gateway.is_some() => "0",
+                _ => value,
+            };
             text += &format!("net.ipv4.conf.{name}.{key} = {value}\n");
         }
     }

@@ -91,6 +91,7 @@ fn next_hops_share_by_weight() {
     let hops = r#"{"gateway":"10.2.0.2","dev":"rs","weight":3},{"gateway":"10.2.0.99","dev":"rs","weight":1}"#;
     snapshot.insert(path, format!(r#"{old},{{"dst":"10.2.7.0/24","nexthops":[{hops}]}}]"#));
     let answer = ask(&Cluster::build(snapshot), 6, "10.2.7.7:80");
+    // The server does not forward, and nobody is .99.
     let shares: Vec<f64> = answer.outcomes.iter().map(|o| o.weight as f64 / ONE as f64).collect();
     assert_eq!(shares, [0.75, 0.25]);
 }
