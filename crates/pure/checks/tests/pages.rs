@@ -2,6 +2,12 @@
 //! says.
 //!
 //! `NETWHY_PAGE=NW1001 cargo test -p netwhy-checks --test pages examples` runs the examples of one page.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    clippy::disallowed_types,
+    reason = "a test reads files and prints what is covered"
+)]
 
 mod support;
 
