@@ -2,13 +2,14 @@
 //! healthy and under each fault.
 //!
 //! This program has no test harness: it re-executes itself as the holder of its labs. With
-//! `NETWHY_LONG=1` every fault is injected at its first and its last place, and random labs are probed too.
+//! `NETWHY_LONG=1` every fault is injected at its first and its last place, and more random labs are probed;
+//! `NETWHY_SEED` chooses them. An argument takes only the scenes whose labels hold it.
 
 use netwhy_judge::live::{disagreements, netns_folder, read};
 use netwhy_lab::faults::{faults, text};
 use netwhy_lab::matrix::{Cell, Options, Pair, pairs, probe, render};
 use netwhy_lab::spec::Spec;
-use netwhy_lab::{Args, Labs, UpOptions};
+use netwhy_lab::{Args, Labs, Random, UpOptions};
 use netwhy_model::Cluster;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -40,15 +41,19 @@ fn run(words: &[String]) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let long = std::env::var_os("NETWHY_LONG").is_some_and(|v| v == "1");
-    let only = words.iter().find(|w| !w.starts_with('-')).cloned(); // part of a scene's label
+    let only = words.iter().find(|w| !w.starts_with('-')).cloned();
     let mut wrong = Vec::new();
-    let mut specs = vec![("default".to_owned(), Spec::default_with(3))];
-    let seeds: std::ops::Range<u64> = if long { 1..6 } else { 1..2 };
-    specs.extend(seeds.map(|seed| (format!("seed {seed}"), Spec::random(seed))));
+    let seed: u64 = std::env::var("NETWHY_SEED")
+        .ok()
+        .and_then(|s| s.parse().ok())
+        .unwrap_or(1);
+    let mut specs = vec![("default".to_owned(), seed, Spec::default_with(3))];
+    let seeds = seed..seed + if long { 5 } else { 1 };
+    specs.extend(seeds.map(|seed| (format!("seed {seed}"), seed, Spec::random(seed))));
     let mut passed = 0;
-    for (name, spec) in specs {
+    for (name, seed, spec) in specs {
         let home = Home::up(&spec);
-        for scene in scenes(&spec, long) {
+        for scene in scenes(&spec, long, seed) {
             let label = format!("{name}, {}", scene.label());
             if only.as_ref().is_some_and(|only| !label.contains(only.as_str())) {
                 continue;
@@ -68,31 +73,39 @@ fn run(words: &[String]) -> ExitCode {
     ExitCode::from(u8::from(!wrong.is_empty()))
 }
 
-/// Healthy, or with a fault.
-struct Scene(Option<(&'static str, Args)>);
+/// Healthy, or with faults.
+struct Scene(Vec<(&'static str, Args)>);
 
 impl Scene {
     fn label(&self) -> String {
-        match &self.0 {
-            None => "healthy".to_owned(),
-            Some((fault, args)) => format!("{fault} {}", text(args)),
+        let words = self.0.iter().map(|(fault, args)| format!("{fault} {}", text(args)));
+        match self.0.is_empty() {
+            true => "healthy".to_owned(),
+            false => words.collect::<Vec<_>>().join(" + "),
         }
     }
 }
 
-fn scenes(spec: &Spec, long: bool) -> Vec<Scene> {
-    let mut all = vec![Scene(None)];
+/// Healthy; each fault by itself; some pairs of faults, drawn by the seed.
+fn scenes(spec: &Spec, long: bool, seed: u64) -> Vec<Scene> {
+    let mut all = vec![Scene(Vec::new())];
     for fault in faults() {
         let sites = fault.sites(spec);
         let last = sites.last().cloned().filter(|_| long && sites.len() > 1);
-        all.extend(
-            sites
-                .first()
-                .cloned()
-                .into_iter()
-                .chain(last)
-                .map(|args| Scene(Some((fault.id, args)))),
-        );
+        let places = sites.first().cloned().into_iter().chain(last);
+        all.extend(places.map(|args| Scene(vec![(fault.id, args)])));
+    }
+    let mut random = Random::new(seed);
+    let mut draw = || {
+        let fault = random.pick(&faults().iter().collect::<Vec<_>>());
+        let sites = fault.sites(spec);
+        (fault.id, random.pick(&sites.iter().collect::<Vec<_>>()).clone())
+    };
+    for _ in 0..if long { 10 } else { 2 } {
+        let (one, other) = (draw(), draw());
+        if one != other {
+            all.push(Scene(vec![one, other]));
+        }
     }
     all
 }
@@ -121,7 +134,7 @@ impl Home {
     fn play(&self, spec: &Spec, scene: &Scene, label: &str) -> usize {
         let started = Instant::now();
         let lab = self.labs.view(NAME).expect("view");
-        if let Some((fault, args)) = &scene.0 {
+        for (fault, args) in &scene.0 {
             lab.break_(fault, args).expect("break");
         }
         let collected = read(&lab, &|| "2026-01-01T00:00:00Z".to_owned()).expect("collect");

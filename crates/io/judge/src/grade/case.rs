@@ -72,13 +72,13 @@ impl Cases {
         deck.draw(&mut self.random)
     }
 
-    /// A place for a fault, with each of its options one time in three. `None`: the lab has none.
+    /// A place for a fault, with each of its options one time in two. `None`: the lab has none.
     pub fn place(&mut self, fault: &'static Fault, spec: &Spec) -> Option<Case> {
         let sites = fault.sites(spec);
         let last = u32::try_from(sites.len().checked_sub(1)?).unwrap_or(u32::MAX);
         let mut args = sites.get(self.random.range(0, last) as usize)?.clone();
         for (option, _) in fault.options {
-            if self.random.one_in(3) {
+            if self.random.one_in(2) {
                 args.insert((*option).to_owned(), "true".to_owned());
             }
         }

@@ -94,7 +94,18 @@ fn is_at(finding: &FindingView, case: &Case, spec: &Spec) -> bool {
         .node
         .as_ref()
         .or(object.name.as_ref().filter(|_| object.kind == "Node"));
-    named == Some(node) && names_peer(finding, case, spec)
+    named == Some(node) && names_peer(finding, case, spec) && names_interface(finding, case)
+}
+
+/// Where a fault is on one interface, the finding must tell which; in keys, a dot of its name is a slash.
+fn names_interface(finding: &FindingView, case: &Case) -> bool {
+    let Some(interface) = case.args.get("iface") else {
+        return true;
+    };
+    let key = interface.replace('.', "/");
+    let is_name = |word: &str| word == interface || word.split('.').any(|part| part == key);
+    let mut texts = finding.evidence.iter().chain([&finding.summary]);
+    texts.any(|t| t.split([' ', ',', ':', '(', ')', '=']).any(is_name))
 }
 
 /// Where a fault is between two nodes, the evidence must tell which one the other is: by name, network or address.
