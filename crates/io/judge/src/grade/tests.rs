@@ -86,6 +86,10 @@ impl Ward for Fake {
             found
                 .evidence
                 .extend(args.get("peer").map(|p| format!("no route to {p}")));
+            let key = args.get("iface").map(|i| i.replace('.', "/"));
+            found
+                .evidence
+                .extend(key.map(|k| format!("net.ipv4.conf.{k}.forwarding = 0")));
             all.insert(0, found);
         }
         Ok(all)
