@@ -40,8 +40,8 @@ impl Graded {
 const PLACES: usize = 8;
 /// A healthy lab is probed so often until two matrices agree.
 const HEALTHY: usize = 5;
-/// A cell that differs is probed again so often: a busy machine is slow.
-const AGAIN: usize = 2;
+/// After the fix, a cell that differs is probed again so often: a busy machine is slow.
+const AGAIN: usize = 3;
 
 /// Grades several plans, and tells each result as soon as it is there.
 ///
@@ -155,7 +155,7 @@ impl<'a, W: Ward> Bed<'a, W> {
         self.ward.inject(case.fault, &case.args)?;
         let broken = match case.decoy {
             true => 0,
-            false => self.differing()?.len(),
+            false => self.differing(1)?.len(),
         };
         if broken == 0 && !case.decoy && !anyway {
             return Ok(None);
@@ -177,15 +177,15 @@ impl<'a, W: Ward> Bed<'a, W> {
             Some(finding) => self.ward.fix(finding)?,
             None => Fixed::NoCommand,
         });
-        graded.still_broken = self.differing()?;
+        graded.still_broken = self.differing(AGAIN)?;
         Ok(())
     }
 
     /// Cells that differ from the healthy ones each time they are probed.
-    fn differing(&mut self) -> Result<Vec<String>, GradeError> {
+    fn differing(&mut self, again: usize) -> Result<Vec<String>, GradeError> {
         let mut pairs = self.pairs.clone();
         let mut cells = self.ward.probe(&pairs)?;
-        for _ in 0..AGAIN {
+        for _ in 0..again {
             let found = differences(&self.healthy, &cells);
             let is_named = |p: &Pair| {
                 let same = |c: &Cell| c.source == p.source.name && c.target == p.target.name;
@@ -193,23 +193,14 @@ impl<'a, W: Ward> Bed<'a, W> {
                     .iter()
                     .any(|(_, new)| same(new) && new.protocol == p.target.protocol)
             };
-            let these: Vec<Pair> = pairs.iter().filter(|p| is_named(p)).cloned().collect();
-            // Many at once are no accident.
-            if these.is_empty() || these.len() > 20 {
-                break;
+            pairs.retain(is_named);
+            if pairs.is_empty() {
+                return Ok(Vec::new());
             }
-            pairs = these;
             cells = self.ward.probe(&pairs)?;
         }
         let found = differences(&self.healthy, &cells);
-        let words = |(old, new): &(&Cell, &Cell)| {
-            let (was, is) = (old.class.as_str(), new.class.as_str());
-            format!(
-                "{} -> {}: was {was} {:?}, is {is} {:?}",
-                new.source, new.target, old.backends, new.backends
-            )
-        };
-        Ok(found.iter().map(words).collect())
+        Ok(found.iter().map(in_words).collect())
     }
 
     fn graded(&self, case: Option<Case>, judged: Judged) -> Graded {
@@ -223,4 +214,14 @@ impl<'a, W: Ward> Bed<'a, W> {
             still_broken: Vec::new(),
         }
     }
+}
+
+fn in_words((old, new): &(&Cell, &Cell)) -> String {
+    let one = |cell: &Cell| {
+        let outcomes = cell.outcomes.iter().map(|(class, n)| format!("{n} {}", class.as_str()));
+        let outcomes = outcomes.collect::<Vec<_>>().join(", ");
+        let backends = cell.backends.iter().map(|(pod, seen)| format!("{pod} seeing {seen}"));
+        format!("{outcomes} by [{}]", backends.collect::<Vec<_>>().join(", "))
+    };
+    format!("{} -> {}: was {}, is {}", new.source, new.target, one(old), one(new))
 }
