@@ -1,6 +1,7 @@
 //! Small questions that several checks ask of a cluster.
 
 use netwhy_model::link::{Link, LinkKind};
+use netwhy_model::netfilter::Backend;
 use netwhy_model::{Cluster, Netns, NetnsId, NetnsKind, Node};
 use netwhy_sim::{Detail, Outcome};
 use std::net::Ipv4Addr;
@@ -153,4 +154,45 @@ pub(crate) fn has_sysctl_files(files: &std::collections::BTreeMap<String, String
     files
         .keys()
         .any(|path| path.contains("/sysctl.d") || path == "/etc/sysctl.conf")
+}
+
+/// The other backend of iptables has rules too, so that the usual listing does not show this one.
+pub(crate) fn hidden_from_the_other(ns: &Netns, backend: Backend) -> Option<String> {
+    let other =
+        |t: &netwhy_model::netfilter::Table| t.backend != backend && t.chains.iter().any(|c| !c.rules.is_empty());
+    if !ns.netfilter.tables.iter().any(|t| other(t)) {
+        return None;
+    }
+    let (own, usual) = match backend {
+        Backend::Legacy => ("iptables-legacy", "iptables-nft"),
+        Backend::Nft => ("iptables-nft", "iptables-legacy"),
+    };
+    Some(format!(
+        "both backends of iptables have rules here: `{usual} -S` does not show this one, `{own} -S` does"
+    ))
+}
+
+/// Hosts with their VXLAN device: the one of this name, else the only one.
+pub(crate) fn vxlan_named<'a>(ns: &'a Netns, name: &str) -> Option<(&'a Link, &'a netwhy_model::link::Vxlan)> {
+    let mut all = vxlans(ns);
+    let named = vxlans(ns).find(|(l, _)| &*l.name == name);
+    named.or_else(|| all.next().filter(|_| all.next().is_none()))
+}
+
+/// Where the packet that ended was going: the outer destination inside a tunnel.
+pub(crate) fn destination(outcome: &Outcome) -> Option<Ipv4Addr> {
+    let end = &outcome.end;
+    let (mut inner, mut outer) = (None, None);
+    for step in &outcome.steps {
+        match step.detail {
+            // What follows is about the error that goes back.
+            Detail::Drop { stage, .. } if stage == end.stage && step.netns == end.netns => break,
+            Detail::Packet { dst, .. } | Detail::Untranslate { dst, .. } => (inner, outer) = (Some(dst.0), None),
+            Detail::Dnat { to } => (inner, outer) = (Some(to.0), None),
+            Detail::VxlanXmit { remote, .. } => outer = Some(remote),
+            Detail::VxlanRcv { .. } => outer = None,
+            _ => {}
+        }
+    }
+    outer.or(inner)
 }

@@ -363,3 +363,29 @@ fn ip_forward_writes_every_link() {
     change::apply(&mut snapshot, "sysctl worker-1 net.ipv4.ip_forward = 1").unwrap();
     assert_eq!(value(&snapshot, cni0).as_deref(), Some("1"));
 }
+
+/// A rule of one backend beside the rules of the other: the evidence says that the usual listing does not show it.
+#[test]
+fn a_rule_that_the_usual_listing_hides_is_called_so() {
+    let hidden = |directive: &str| {
+        let mut snapshot = base();
+        change::apply(&mut snapshot, directive).unwrap();
+        let (_, report) = Shown::of(snapshot);
+        let first = report.first_cause().unwrap();
+        let said = first.evidence.iter().any(|e| e.contains("does not show this one"));
+        (said, first.faults.first() == Some(&"iptables-legacy-nft-mix"))
+    };
+    for rule in [
+        "filter -A FORWARD -d 10.244.2.0/24 -p tcp -j DROP",
+        "filter -P FORWARD DROP",
+        "filter -P INPUT DROP",
+    ] {
+        assert_eq!(
+            hidden(&format!("iptables-legacy worker-2 {rule}")),
+            (true, true),
+            "{rule}"
+        );
+    }
+    let alone = "iptables worker-2 filter -P INPUT DROP";
+    assert_eq!(hidden(alone), (false, false), "{alone}");
+}

@@ -3,7 +3,7 @@
 use super::forward_policy_drop::spell;
 use super::vxlan_udp_blocked::inside_vxlan;
 use crate::candidate::{Broken, Candidate, Object};
-use crate::facts::{host_node, is_managed, line_text, rule_place};
+use crate::facts::{hidden_from_the_other, host_node, is_managed, line_text, rule_place};
 use crate::registry::{Check, always, no_statics};
 use crate::report::Severity;
 use netwhy_model::Patch;
@@ -20,11 +20,15 @@ pub const CHECK: Check = Check {
         "forward-reject-rule",
         "nodeport-firewalled",
         "firewalld-reject",
+        MIX,
     ],
     applies: always,
     suspects,
     statics: no_statics,
 };
+
+/// Rules in both backends of iptables.
+pub(super) const MIX: &str = "iptables-legacy-nft-mix";
 
 fn suspects(broken: &Broken<'_>) -> Vec<Candidate> {
     if let Some(c) = policy(broken) {
@@ -38,14 +42,18 @@ fn suspects(broken: &Broken<'_>) -> Vec<Candidate> {
     if !c.foreign {
         return Vec::new();
     }
+    let mut faults = CHECK.faults[..4].to_vec();
+    if c.hidden.is_some() {
+        faults.insert(0, MIX);
+    }
     vec![Candidate {
         code: CHECK.code,
-        faults: CHECK.faults.to_vec(),
+        faults,
         object: Object::node(&c.node),
         node: Some(c.node.clone()),
         patches: c.patches,
         summary: format!("a rule on {} in chain {} {} this traffic", c.node, c.chain, if c.rejects { "rejects" } else { "drops" }),
-        evidence: vec![format!("{}  {}", c.place, c.text)],
+        evidence: [format!("{}  {}", c.place, c.text)].into_iter().chain(c.hidden).collect(),
         norm: "neither kube-proxy nor the plugin writes this rule".to_owned(),
         fix: crate::Fix::Manual {
             at: format!("node/{}", c.node),
@@ -68,14 +76,19 @@ fn policy(broken: &Broken<'_>) -> Option<Candidate> {
         return None;
     }
     let program = spell(table.backend);
+    let hidden = hidden_from_the_other(ns, table.backend);
+    let mut faults = vec!["host-firewall-input-drop"];
+    if hidden.is_some() {
+        faults.insert(0, MIX);
+    }
     Some(Candidate {
         code: CHECK.code,
-        faults: vec!["host-firewall-input-drop"],
+        faults,
         object: Object::node(node),
         node: Some(node.to_owned()),
         patches: vec![Patch::Policy { netns: end.netns, backend: table.backend, table: table.name, chain: chain.name.to_string(), accept: true }],
         summary: format!("on {node} the policy of {} is DROP, and no rule accepts what the node and its plugin must receive", chain.name),
-        evidence: vec![format!("{}  :{} DROP (table {}, {program})", table.path, chain.name, table.name.as_str())],
+        evidence: [format!("{}  :{} DROP (table {}, {program})", table.path, chain.name, table.name.as_str())].into_iter().chain(hidden).collect(),
         norm: "neither kube-proxy nor the plugin sets this policy".to_owned(),
         fix: crate::Fix::Manual {
             at: format!("node/{node}"),
@@ -97,6 +110,8 @@ pub(super) struct Culprit {
     /// No chain of Kubernetes or a plugin.
     pub foreign: bool,
     pub rejects: bool,
+    /// The usual listing does not show it.
+    pub hidden: Option<String>,
 }
 
 pub(super) fn culprit(broken: &Broken<'_>) -> Option<Culprit> {
@@ -129,6 +144,7 @@ pub(super) fn culprit(broken: &Broken<'_>) -> Option<Culprit> {
         ),
         foreign: !is_managed(&chain.name),
         rejects: matches!(rule.target, Target::Reject(_)),
+        hidden: hidden_from_the_other(ns, table.backend),
         place,
     })
 }

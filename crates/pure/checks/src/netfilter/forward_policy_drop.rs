@@ -1,7 +1,8 @@
 //! NW4001: the FORWARD policy drops what no rule accepts.
 
+use super::foreign_rule_drops::MIX;
 use crate::candidate::{Broken, Candidate, Fix, Object};
-use crate::facts::{host_node, hosts};
+use crate::facts::{hidden_from_the_other, host_node, hosts};
 use crate::registry::{Check, always, no_statics};
 use crate::report::Severity;
 use netwhy_model::netfilter::{Backend, Hook};
@@ -14,7 +15,7 @@ pub const CHECK: Check = Check {
     name: "forward-policy-drop",
     severity: Severity::Error,
     page: include_str!("forward_policy_drop.md"),
-    faults: &["forward-policy-drop", "ufw-forward-drop"],
+    faults: &["forward-policy-drop", "ufw-forward-drop", MIX],
     applies: always,
     suspects,
     statics: no_statics,
@@ -54,10 +55,15 @@ fn suspects(broken: &Broken<'_>) -> Vec<Candidate> {
     if others > 0 {
         evidence.push(format!("{others} other nodes have policy ACCEPT"));
     }
+    let mut faults = CHECK.faults[..2].to_vec();
+    if let Some(hidden) = hidden_from_the_other(ns, table.backend) {
+        faults.insert(0, MIX);
+        evidence.push(hidden);
+    }
     let program = spell(table.backend);
     vec![Candidate {
         code: CHECK.code,
-        faults: CHECK.faults.to_vec(),
+        faults,
         object: Object::node(name),
         node: Some(name.to_owned()),
         patches: vec![Patch::Policy { netns: end.netns, backend: table.backend, table: table.name, chain: chain.name.to_string(), accept: true }],

@@ -40,6 +40,7 @@ fn suspects(broken: &Broken<'_>) -> Vec<Candidate> {
         patches,
         command,
         foreign,
+        hidden,
         ..
     }) = culprit(broken)
     else {
@@ -55,7 +56,7 @@ fn suspects(broken: &Broken<'_>) -> Vec<Candidate> {
         node: Some(node.clone()),
         patches,
         summary: format!("a firewall rule on {node} drops the VXLAN packets between the nodes (chain {chain})"),
-        evidence: vec![format!("{place}  {text}")],
+        evidence: [format!("{place}  {text}")].into_iter().chain(hidden).collect(),
         norm: "neither kube-proxy nor the plugin writes this rule; the plugin needs its UDP port open between the nodes".to_owned(),
         fix: crate::Fix::Manual {
             at: format!("node/{node}"),
@@ -67,7 +68,7 @@ fn suspects(broken: &Broken<'_>) -> Vec<Candidate> {
 }
 
 /// The packet that ended was the outer one: put into the VXLAN and not taken out again.
-pub(super) fn inside_vxlan(broken: &Broken<'_>) -> bool {
+pub(crate) fn inside_vxlan(broken: &Broken<'_>) -> bool {
     broken
         .outcome
         .steps

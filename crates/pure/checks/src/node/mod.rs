@@ -4,3 +4,4 @@ pub mod bridge_nf_disabled;
 pub mod forwarding_not_persistent;
 pub mod iface_forwarding_disabled;
 pub mod ip_forward_disabled;
+pub mod rp_filter_strict;

@@ -87,7 +87,7 @@ fn suspects(broken: &Broken<'_>) -> Vec<Candidate> {
     }]
 }
 
-fn default_of(cluster: &Cluster, id: NetnsId) -> Option<Route> {
+pub(crate) fn default_of(cluster: &Cluster, id: NetnsId) -> Option<Route> {
     let table = cluster.ns(id).fib.as_ref().ok()?.tables.get(&MAIN)?;
     table
         .routes

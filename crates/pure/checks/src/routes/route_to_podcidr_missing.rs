@@ -22,7 +22,7 @@ pub const CHECK: Check = Check {
     statics: no_statics,
 };
 
-const MAIN: u32 = 254;
+pub(crate) const MAIN: u32 = 254;
 
 fn applies(cluster: &Cluster) -> Result<(), &'static str> {
     let several = hosts(cluster).filter(|(n, _)| !n.pod_cidrs.is_empty()).count() > 1;
@@ -64,8 +64,7 @@ fn candidate(broken: &Broken<'_>, id: NetnsId, name: &str, addr: Ipv4Addr) -> Op
     let mut missing: Vec<(&Node, Ipv4Net, NextHop)> = Vec::new();
     for target in broken.cluster.nodes.iter().filter(|n| n.name != name) {
         for cidr in target.pod_cidrs.iter().filter(|c| !is_specific(table, **c)) {
-            let hop = hop_like_siblings(broken.cluster, ns, name, target, *cidr)
-                .or_else(|| hop_like_mirror(broken.cluster, ns, name, target, *cidr));
+            let hop = hop_to(broken.cluster, ns, name, target, *cidr);
             missing.extend(hop.map(|hop| (target, *cidr, hop)));
         }
     }
@@ -124,14 +123,14 @@ fn candidate(broken: &Broken<'_>, id: NetnsId, name: &str, addr: Ipv4Addr) -> Op
 }
 
 /// A route to this network or a part of it, not one to the whole world.
-fn is_specific(table: Option<&FibTable>, cidr: Ipv4Net) -> bool {
+pub(crate) fn is_specific(table: Option<&FibTable>, cidr: Ipv4Net) -> bool {
     let fits = |r: &Route| {
         r.dst.prefix_len() >= cidr.prefix_len() || r.dst.prefix_len() > 8 && cidr.contains(&r.dst.network())
     };
     table.is_some_and(|t| t.matching(cidr.network()).any(fits))
 }
 
-fn route(dst: Ipv4Net, hop: NextHop) -> Route {
+pub(crate) fn route(dst: Ipv4Net, hop: NextHop) -> Route {
     Route {
         dst,
         tos: 0,
@@ -144,6 +143,11 @@ fn route(dst: Ipv4Net, hop: NextHop) -> Route {
         nexthops: vec![hop],
         unsupported: None,
     }
+}
+
+/// The hop by which a node should reach another node's pods, as its other routes or the target's route back say.
+pub(crate) fn hop_to(cluster: &Cluster, ns: &Netns, name: &str, target: &Node, cidr: Ipv4Net) -> Option<NextHop> {
+    hop_like_siblings(cluster, ns, name, target, cidr).or_else(|| hop_like_mirror(cluster, ns, name, target, cidr))
 }
 
 /// The shape of this node's routes to the podCIDRs of others.

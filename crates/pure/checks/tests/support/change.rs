@@ -8,8 +8,11 @@
 //! | `base: healthy` | the first line: the recorded lab |
 //! | `sysctl NS KEY = VALUE` | a line of sysctl.txt; `net.ipv4.ip_forward` with what the kernel changes besides |
 //! | `sysctl-del NS KEY` | the key does not exist |
-//! | `route-add NS DST [via ADDR] dev DEV [onlink]` | in table main |
+//! | `route-add NS DST [via ADDR] dev DEV [onlink]` | in table main; also `route-add NS DST blackhole\|unreachable\|prohibit` |
 //! | `route-del NS DST` | from table main |
+//! | `link NS DEV up\|down` | with the routes, neighbours and socket that the kernel deletes; `DEV` may be a pod: its host's end |
+//! | `vxlan NS DEV id\|port N` | a setting of a VXLAN device |
+//! | `hairpin NS DEV on\|off` | of a bridge port |
 //! | `neigh NS DEV ADDR MAC`, `neigh-del NS DEV ADDR` | a permanent neighbour |
 //! | `fdb NS DEV MAC ADDR`, `fdb-del NS DEV ADDR` | where a VXLAN device sends a MAC |
 //! | `iptables NS TABLE -A\|-I CHAIN [N] RULE` | also `-D CHAIN N`, `-F CHAIN`, `-N CHAIN`, `-P CHAIN POLICY` |
@@ -25,7 +28,7 @@
 //! | `edit MEMBER OLD -> NEW` | text of a member, wherever it occurs |
 //! | `empty MEMBER`, `remove MEMBER` | the command printed nothing; it was not run. `*` fits anything |
 
-use super::{json_path, kube_proxy};
+use super::{json_path, kube_proxy, links};
 use netwhy_snapshot::Snapshot;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -41,6 +44,9 @@ pub fn apply(snapshot: &mut Snapshot, line: &str) -> Result<()> {
         "sysctl-del" => sysctl_del(snapshot, rest),
         "route-add" => route_add(snapshot, rest),
         "route-del" => route_del(snapshot, rest),
+        "link" => links::link(snapshot, rest),
+        "vxlan" => links::vxlan(snapshot, rest),
+        "hairpin" => links::hairpin(snapshot, rest),
         "neigh" => neigh(snapshot, rest, true),
         "neigh-del" => neigh(snapshot, rest, false),
         "fdb" => fdb(snapshot, rest),
@@ -85,7 +91,7 @@ pub fn folder(snapshot: &Snapshot, ns: &str) -> Result<String> {
     found.ok_or_else(|| format!("no namespace {ns}"))
 }
 
-fn words<const N: usize>(text: &str) -> Result<[&str; N]> {
+pub fn words<const N: usize>(text: &str) -> Result<[&str; N]> {
     let list: Vec<&str> = text.split_whitespace().collect();
     list.try_into()
         .map_err(|list: Vec<&str>| format!("{} words, {N} are needed: {text}", list.len()))
@@ -113,7 +119,7 @@ pub fn write_json(snapshot: &mut Snapshot, member: &str, value: &Value) {
 }
 
 /// Edits a list of `ip -j`.
-fn list(
+pub fn list(
     snapshot: &mut Snapshot,
     ns: &str,
     file: &str,
@@ -126,7 +132,7 @@ fn list(
     Ok(())
 }
 
-fn lines(
+pub fn lines(
     snapshot: &mut Snapshot,
     ns: &str,
     file: &str,
@@ -182,7 +188,7 @@ fn sysctl_del(snapshot: &mut Snapshot, rest: &str) -> Result<()> {
     lines(snapshot, ns, "sysctl.txt", |all| shrink(all, key, |l| key_of(l) != key))
 }
 
-fn shrink<T>(all: &mut Vec<T>, what: &str, keep: impl FnMut(&T) -> bool) -> Result<()> {
+pub fn shrink<T>(all: &mut Vec<T>, what: &str, keep: impl FnMut(&T) -> bool) -> Result<()> {
     let before = all.len();
     all.retain(keep);
     match all.len() < before {
@@ -210,6 +216,11 @@ fn route_add(snapshot: &mut Snapshot, rest: &str) -> Result<()> {
             }
             "dev" => route["dev"] = json!(parts.next()),
             "onlink" => route["flags"] = json!(["onlink"]),
+            "blackhole" | "unreachable" | "prohibit" => {
+                route["type"] = json!(word);
+                route["scope"] = json!("global");
+            }
+            "proto" => route["protocol"] = json!(parts.next()),
             _ => return Err(format!("unknown word {word}")),
         }
     }

@@ -5,6 +5,7 @@
 pub mod change;
 pub mod json_path;
 pub mod kube_proxy;
+pub mod links;
 pub mod page;
 
 use netwhy_checks::{Certainty, CheckOptions, Finding, Report, Severity, check};
