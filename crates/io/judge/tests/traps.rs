@@ -23,6 +23,7 @@ const FILES: &[(&str, &str)] = &[
     ("vxlan", include_str!("world/worlds/vxlan.txt")),
     ("matches", include_str!("world/worlds/matches.txt")),
     ("rp_filter", include_str!("world/worlds/rp_filter.txt")),
+    ("nat", include_str!("world/worlds/nat.txt")),
     ("native", include_str!("world/worlds/native.txt")),
 ];
 
@@ -44,7 +45,7 @@ const SICKBAY: &[(&str, &str, &str)] = &[
 const LATER: &str = "ok is that the connection is made: the packets after it are not followed";
 
 /// Worlds that stand at the same time. They mostly wait.
-const WORKERS: usize = 6;
+const WORKERS: usize = 8;
 
 /// The capabilities that the worlds need: new network namespaces, and drop reasons.
 fn missing() -> Option<&'static str> {

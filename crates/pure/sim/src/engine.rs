@@ -4,7 +4,7 @@ use crate::flow::Options;
 use crate::oracle::{Oracle, Question};
 use crate::reason::{DropReason, Stage};
 use crate::skb::Skb;
-use crate::state::{Asker, Client, Conn, HopKey, Learned, Server};
+use crate::state::{Asker, Client, Conn, HopKey, Learned, Server, Vtep};
 use crate::trace::{Assumption, Detail, Disposition, End, RuleRef, Step};
 use crate::{dev, ip};
 use netwhy_model::{Cluster, Fact, GapId, Netns, NetnsId};
@@ -22,6 +22,11 @@ pub(crate) struct Engine<'a> {
     pub servers: Vec<Server>,
     pub learned: Vec<Learned>,
     pub askers: Vec<Asker>,
+    pub vteps: Vec<Vtep>,
+    /// VXLAN devices that took a frame of another engine's question out of its packet.
+    pub arrived: Vec<(NetnsId, u32)>,
+    /// Questions inside questions.
+    pub depth: u8,
     /// Next hops that flows were given: the kernel chooses by a hash, so a flow keeps its own.
     pub hops: Vec<(HopKey, usize)>,
     pub steps: Vec<Step>,
@@ -61,6 +66,9 @@ impl<'a> Engine<'a> {
             servers: Vec::new(),
             learned: Vec::new(),
             askers: Vec::new(),
+            vteps: Vec::new(),
+            arrived: Vec::new(),
+            depth: 0,
             hops: Vec::new(),
             steps: Vec::new(),
             assumed: Vec::new(),

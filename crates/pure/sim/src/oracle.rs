@@ -121,6 +121,22 @@ impl Oracle {
         yes
     }
 
+    /// One of several whose weights are in no snapshot (the hash over a range of addresses).
+    pub fn one_of(&mut self, count: u32) -> usize {
+        if count < 2 {
+            return 0;
+        }
+        let taken = self.next(count);
+        let share = self.weight / u64::from(count);
+        self.weight = if taken + 1 == count {
+            self.weight - share * u64::from(taken)
+        } else {
+            share
+        };
+        self.weight_known = false;
+        taken as usize
+    }
+
     /// The answer of this world to a question with `arity` answers; 0 is the harmless one.
     pub fn gap(&mut self, question: Question, arity: u8) -> u8 {
         if !self.asked.iter().any(|(q, _)| *q == question) {

@@ -57,6 +57,15 @@ pub(crate) struct Asker {
     pub mac: Mac,
 }
 
+/// The remote host behind which a VXLAN device saw a MAC (`vxlan_snoop()`).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Vtep {
+    pub netns: NetnsId,
+    pub link: u32,
+    pub mac: Mac,
+    pub remote: Ipv4Addr,
+}
+
 /// What the choice among the next hops of a route depends on (`fib_multipath_hash()`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct HopKey {

@@ -6,4 +6,4 @@ mod vxlan;
 
 pub(crate) use dev_queue_xmit::dev_queue_xmit;
 pub(crate) use netif_receive_skb::netif_receive_skb;
-pub(crate) use vxlan::{vxlan_rcv, vxlan_xmit};
+pub(crate) use vxlan::{vxlan_carries, vxlan_rcv, vxlan_xmit};

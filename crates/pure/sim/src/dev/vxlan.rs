@@ -5,12 +5,14 @@
 
 use super::dev_queue_xmit::eth_type;
 use crate::engine::{Engine, Item};
+use crate::flow::Options;
 use crate::ip::icmp_send;
 use crate::reason::{DropReason, Stage};
 use crate::skb::{L4, Skb};
+use crate::state::{Client, Vtep};
 use crate::trace::Detail;
-use netwhy_model::Netns;
 use netwhy_model::link::{Link, LinkKind, Vxlan};
+use netwhy_model::{GapId, Netns, NetnsId};
 use netwhy_wire::{Mac, icmp};
 use std::net::Ipv4Addr;
 
@@ -22,11 +24,15 @@ pub(crate) fn vxlan_xmit<'a>(eng: &mut Engine<'a>, ns: &'a Netns, link: &'a Link
         Ok(fdb) => fdb,
         Err(gap) => return eng.unknown(ns, &skb, Stage::VxlanXmit, *gap),
     };
-    let entries = fdb
-        .vxlan
-        .get(&(link.index, skb.eth_dst))
-        .or_else(|| fdb.vxlan.get(&(link.index, Mac([0; 6]))));
+    let own = fdb.vxlan.get(&(link.index, skb.eth_dst));
+    let learned = eng
+        .vteps
+        .iter()
+        .rev()
+        .find(|v| own.is_none() && v.netns == ns.id && v.link == link.index && v.mac == skb.eth_dst);
+    let entries = own.or_else(|| fdb.vxlan.get(&(link.index, Mac([0; 6]))));
     let remotes: Vec<(Ipv4Addr, u16, u32)> = match entries {
+        _ if let Some(vtep) = learned => vec![(vtep.remote, vxlan.port, vxlan.vni)],
         Some(list) => list
             .iter()
             .filter_map(|d| Some((d.addr?, d.port.unwrap_or(vxlan.port), d.vni.unwrap_or(vxlan.vni))))
@@ -74,6 +80,57 @@ pub(crate) fn vxlan_xmit<'a>(eng: &mut Engine<'a>, ns: &'a Netns, link: &'a Link
     }
 }
 
+/// A frame that only asks whether it would arrive.
+const QUESTION: u8 = 0;
+/// A tunnel's packet may need ARP over another tunnel, and no more.
+const DEPTH_MAX: u8 = 2;
+
+/// The devices at which a frame arrives that a VXLAN device sends to a remote host: the outer packet is followed by itself.
+pub(crate) fn vxlan_carries<'a>(
+    eng: &mut Engine<'a>,
+    ns: &'a Netns,
+    link: &'a Link,
+    remote: Ipv4Addr,
+) -> Result<Vec<(NetnsId, u32)>, GapId> {
+    let LinkKind::Vxlan(vxlan) = &link.kind else {
+        return Ok(Vec::new());
+    };
+    if eng.depth >= DEPTH_MAX {
+        return Ok(Vec::new());
+    }
+    let local = vxlan.local.unwrap_or(Ipv4Addr::UNSPECIFIED);
+    let mut inner = Skb::new(local, remote, L4::Other(QUESTION));
+    inner.eth_src = link.mac;
+    let l4 = L4::Vxlan {
+        sport: 50000,
+        dport: vxlan.port,
+        vni: vxlan.vni,
+        inner: Box::new(inner),
+    };
+    let mut outer = Skb::new(local, remote, l4);
+    outer.sport_any = true;
+    outer.packet = u16::MAX;
+    let client = Client {
+        netns: ns.id,
+        ..eng.client.clone()
+    };
+    let options = Options {
+        steps: false,
+        ..eng.options
+    };
+    let mut question = Engine::new(eng.cluster, &mut *eng.oracle, options, client);
+    question.depth = eng.depth + 1;
+    question.push(Item::LocalOut {
+        netns: ns.id,
+        skb: outer,
+    });
+    question.run();
+    match question.undecided.and_then(|end| end.gap) {
+        Some(gap) if question.arrived.is_empty() => Err(gap),
+        _ => Ok(question.arrived),
+    }
+}
+
 pub(crate) fn vxlan_rcv<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: Skb) {
     let L4::Vxlan { dport, vni, inner, .. } = &skb.l4 else {
         return;
@@ -108,6 +165,18 @@ pub(crate) fn vxlan_rcv<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: Skb) {
     let mut inner = (**inner).clone();
     if inner.eth_src == link.mac {
         return eng.drop(ns, &skb, Stage::VxlanRcv, DropReason::LocalMac);
+    }
+    if matches!(inner.l4, L4::Other(QUESTION)) {
+        eng.arrived.push((ns.id, link.index));
+        return;
+    }
+    if vxlan.learning {
+        eng.vteps.push(Vtep {
+            netns: ns.id,
+            link: link.index,
+            mac: inner.eth_src,
+            remote: skb.src,
+        });
     }
     inner.scrub(false);
     inner.packet = skb.packet;

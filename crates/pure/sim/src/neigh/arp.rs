@@ -4,11 +4,12 @@
 //! VXLAN devices that flood, and assumed segments, without being a packet of the conversation.
 
 use crate::bridge::should_deliver;
+use crate::dev::vxlan_carries;
 use crate::engine::Engine;
 use crate::route::{InputError, ip_route_input};
 use crate::skb::{DstKind, L4, Skb};
-use crate::state::{Asker, Learned};
-use netwhy_model::link::{Link, LinkKind};
+use crate::state::{Asker, Learned, Vtep};
+use netwhy_model::link::{Link, LinkKind, Vxlan};
 use netwhy_model::{GapId, Netns, NetnsId};
 use netwhy_wire::Mac;
 use std::net::Ipv4Addr;
@@ -44,6 +45,7 @@ pub(super) fn arp_ask<'a>(
         target,
         answers: Vec::new(),
         way: Vec::new(),
+        tunnels: Vec::new(),
         open: false,
         unknown: None,
         seen: Vec::new(),
@@ -64,6 +66,8 @@ struct Ask {
     answers: Vec<Mac>,
     /// Bridges that the request has passed on its way, each with the port that it left by: the answer comes in there.
     way: Vec<(NetnsId, u32, u32)>,
+    /// VXLAN devices that it left by, each with the remote host, and whether they learn.
+    tunnels: Vec<(NetnsId, u32, Ipv4Addr, bool)>,
     /// A segment may hold hosts that the bundle does not know.
     open: bool,
     unknown: Option<GapId>,
@@ -100,7 +104,7 @@ impl Ask {
                     }
                 };
                 for remote in remotes {
-                    self.over_vxlan(eng, remote, vxlan.vni);
+                    self.over_vxlan(eng, (ns, link, vxlan), remote);
                 }
             }
             LinkKind::Veth { peer: None, segment } | LinkKind::Device { segment } => {
@@ -171,6 +175,14 @@ impl Ask {
                 mac: self.sender_mac,
             });
         }
+        for &(netns, link, remote, _) in self.tunnels.iter().filter(|t| t.3) {
+            eng.vteps.push(Vtep {
+                netns,
+                link,
+                mac,
+                remote,
+            });
+        }
         for &(netns, bridge, port) in &self.way {
             let learns = |l: &Link| l.port.as_ref().is_none_or(|p| p.learning);
             let links = eng.ns(netns).links.as_ref();
@@ -185,20 +197,40 @@ impl Ask {
         }
     }
 
-    fn over_vxlan(&mut self, eng: &mut Engine<'_>, remote: Ipv4Addr, vni: u32) {
-        let cluster = eng.cluster;
-        for other in &cluster.netns {
-            let Ok(links) = &other.links else { continue };
-            if links.holding(remote).is_none() {
+    /// In a packet of the host itself, which must arrive, as must the one with the answer; both ends learn.
+    fn over_vxlan<'a>(&mut self, eng: &mut Engine<'a>, from: (&'a Netns, &'a Link, &Vxlan), remote: Ipv4Addr) {
+        let (ns, near, vxlan) = from;
+        for (netns, index) in self.carried(vxlan_carries(eng, ns, near, remote)) {
+            let other = eng.ns(netns);
+            let Some(link) = other.links.as_ref().ok().and_then(|l| l.get(index)) else {
+                continue;
+            };
+            let (LinkKind::Vxlan(far), Some(local)) = (&link.kind, vxlan.local) else {
+                continue;
+            };
+            let back = self.carried(vxlan_carries(eng, other, link, local));
+            if !back.contains(&(ns.id, near.index)) {
                 continue;
             }
-            for link in links
-                .iter()
-                .filter(|l| l.up && matches!(&l.kind, LinkKind::Vxlan(v) if v.vni == vni))
-            {
-                self.receive(eng, other, link);
+            if far.learning {
+                eng.vteps.push(Vtep {
+                    netns,
+                    link: index,
+                    mac: self.sender_mac,
+                    remote: local,
+                });
             }
+            self.tunnels.push((ns.id, near.index, remote, vxlan.learning));
+            self.receive(eng, other, link);
+            self.tunnels.pop();
         }
+    }
+
+    fn carried(&mut self, there: Result<Vec<(NetnsId, u32)>, GapId>) -> Vec<(NetnsId, u32)> {
+        there.unwrap_or_else(|gap| {
+            self.unknown = Some(gap);
+            Vec::new()
+        })
     }
 
     /// `arp_process()` for a request.

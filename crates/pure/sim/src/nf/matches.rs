@@ -181,7 +181,7 @@ fn hits<'a>(eng: &mut Engine<'a>, ns: &'a Netns, m: &'a Match, skb: &Skb, links:
 }
 
 /// Lowest and highest port that kernels choose by default (`ip_local_port_range`).
-const EPHEMERAL: Ports = (32768, 60999);
+pub(super) const EPHEMERAL: Ports = (32768, 60999);
 
 fn ports_hit(eng: &mut Engine<'_>, skb: &Skb, sport: Option<&Not<Ports>>, dport: Option<&Not<Ports>>) -> Hit {
     let Some((s, d)) = skb.ports() else { return Hit::No };

@@ -4,6 +4,7 @@
 //! (`nf_nat_proto.c`), `nf_nat_masquerade_ipv4()` (`nf_nat_masquerade.c`). Kernel-facts traps 1, 5, 6, 8.
 
 use super::ipt_do_table::{TableVerdict, ipt_do_table};
+use super::matches::EPHEMERAL;
 use super::nf_hook::{Hooked, Links, drop_stage, unknown_rules};
 use crate::engine::Engine;
 use crate::reason::DropReason;
@@ -12,7 +13,7 @@ use crate::skb::{CtInfo, L4, Skb, Tuple};
 use crate::state::Conn;
 use crate::trace::Detail;
 use netwhy_model::Netns;
-use netwhy_model::netfilter::{Hook, HookEntry, HookFn, Target};
+use netwhy_model::netfilter::{Hook, HookEntry, HookFn, NatRange, Ports, Target};
 use std::net::Ipv4Addr;
 
 /// `HOOK2MANIP`: source after routing and on input, destination before routing and on output.
@@ -196,38 +197,29 @@ pub(crate) fn nat_target<'a>(
     links: Links,
 ) -> bool {
     match target {
-        Target::Dnat(range) => {
-            let port = range.ports.map(|(low, _)| low);
-            setup_dst(eng, skb, range.addrs.map(|a| a.0), port);
-        }
-        Target::Snat(range) => setup_src(
-            eng,
-            skb,
-            range.addrs.map(|a| a.0),
-            range.ports.map(|p| p.0),
-            range.random,
-        ),
+        Target::Dnat(range) => setup_dst(eng, skb, range),
+        Target::Snat(range) => setup_src(eng, skb, range),
         Target::Redirect(ports) => {
             let addr = redirect_addr(ns, hook, links);
             let Some(addr) = addr else { return false };
-            setup_dst(eng, skb, Some(addr), ports.map(|p| p.0));
+            setup_dst(eng, skb, &to_one(addr, *ports, false));
         }
         Target::Netmap(net) => {
             let mask = u32::from(net.netmask());
             let src = manip_is_src(hook);
             let old = u32::from(if src { skb.src } else { skb.dst });
-            let addr = Ipv4Addr::from(u32::from(net.network()) | old & !mask);
+            let range = to_one(Ipv4Addr::from(u32::from(net.network()) | old & !mask), None, false);
             if src {
-                setup_src(eng, skb, Some(addr), None, false)
+                setup_src(eng, skb, &range);
             } else {
-                setup_dst(eng, skb, Some(addr), None)
+                setup_dst(eng, skb, &range);
             }
         }
         Target::Masquerade { ports, random } => {
             let Some(addr) = masquerade_addr(ns, skb, links) else {
                 return false;
             };
-            setup_src(eng, skb, Some(addr), ports.map(|p| p.0), *random);
+            setup_src(eng, skb, &to_one(addr, *ports, *random));
         }
         _ => {}
     }
@@ -249,27 +241,63 @@ fn redirect_addr(ns: &Netns, hook: Hook, links: Links) -> Option<Ipv4Addr> {
     ns.links.as_ref().ok()?.get(links.iif)?.addrs.first().map(|a| a.addr)
 }
 
-fn setup_dst(eng: &mut Engine<'_>, skb: &Skb, addr: Option<Ipv4Addr>, port: Option<u16>) {
+fn to_one(addr: Ipv4Addr, ports: Option<Ports>, random: bool) -> NatRange {
+    NatRange {
+        addrs: Some((addr, addr)),
+        ports,
+        random,
+    }
+}
+
+/// Addresses of a range that are tried; which of a longer one is taken no answer could use.
+const RANGE_MAX: u32 = 16;
+
+/// `find_best_ips_proto()`: by a hash of the addresses, whose secret is in no snapshot.
+fn best_addr(eng: &mut Engine<'_>, (first, last): (Ipv4Addr, Ipv4Addr)) -> Ipv4Addr {
+    let size = u32::from(last).saturating_sub(u32::from(first)).saturating_add(1);
+    let taken = eng.oracle.one_of(size.min(RANGE_MAX)) as u32;
+    Ipv4Addr::from(u32::from(first) + taken)
+}
+
+/// `get_unique_tuple()` of a destination: a port of the range stays, any other becomes its first.
+fn setup_dst(eng: &mut Engine<'_>, skb: &Skb, range: &NatRange) {
     let Some(ct) = skb.ct else { return };
+    let addr = range.addrs.map(|a| best_addr(eng, a));
     let conn = &mut eng.conns[ct.entry];
     let old = (conn.reply.src, conn.reply.sport);
     conn.reply.src = addr.unwrap_or(conn.reply.src);
-    if conn.orig.proto != 1 {
-        conn.reply.sport = port.unwrap_or(conn.reply.sport);
+    if let Some((low, high)) = range.ports.filter(|_| conn.orig.proto != 1)
+        && !(low..=high).contains(&conn.reply.sport)
+    {
+        conn.reply.sport = low;
     }
     conn.dnat |= old != (conn.reply.src, conn.reply.sport);
     conn.dst_done = true;
 }
 
-fn setup_src(eng: &mut Engine<'_>, skb: &Skb, addr: Option<Ipv4Addr>, port: Option<u16>, random: bool) {
+/// `get_unique_tuple()` of a source: what lies in the range stays as it is.
+fn setup_src(eng: &mut Engine<'_>, skb: &Skb, range: &NatRange) {
     let Some(ct) = skb.ct else { return };
-    let conn = &mut eng.conns[ct.entry];
+    let conn = &eng.conns[ct.entry];
     let old = (conn.reply.dst, conn.reply.dport);
-    conn.reply.dst = addr.unwrap_or(conn.reply.dst);
-    if conn.orig.proto != 1 {
-        conn.reply.dport = port.unwrap_or(conn.reply.dport);
+    let ports = range.ports.filter(|_| conn.orig.proto != 1);
+    let port_stays = ports.is_none_or(|(low, high)| match conn.snat_port_any {
+        true => low <= EPHEMERAL.0 && EPHEMERAL.1 <= high,
+        false => (low..=high).contains(&old.1),
+    });
+    let addr_stays = range.addrs.is_none_or(|(first, last)| (first..=last).contains(&old.0));
+    let addr = match range.addrs {
+        Some(addrs) if range.random || !port_stays || !addr_stays => best_addr(eng, addrs),
+        _ => old.0,
+    };
+    let conn = &mut eng.conns[ct.entry];
+    conn.reply.dst = addr;
+    if let Some((low, _)) = ports.filter(|_| !port_stays) {
+        // Any of the range; the first stands for them.
+        conn.reply.dport = low;
+        conn.snat_port_any = false;
     }
     conn.snat |= old != (conn.reply.dst, conn.reply.dport);
-    conn.snat_port_any |= random;
+    conn.snat_port_any |= range.random && ports.is_none();
     conn.src_done = true;
 }
