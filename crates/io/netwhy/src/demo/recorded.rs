@@ -121,7 +121,7 @@ fn is_finding(line: &str) -> bool {
     ["✗ ", "x ", "! "].iter().any(|mark| line.starts_with(mark))
 }
 
-/// The first connection from a pod to a Service that the fault turned into silence.
+/// A connection from a pod to a Service that the fault turned into silence.
 fn measured() -> Result<Measured> {
     let text = zstd::decode_all(FLOWS).context("the recorded flows")?;
     let text = String::from_utf8_lossy(&text);
@@ -135,7 +135,9 @@ fn measured() -> Result<Measured> {
             && !m.differs.is_null()
             && own_namespace(m)
     };
-    all.into_iter().find(fits).context("the recording has no such flow")
+    // The shortest name is the plainest Service.
+    let plain = all.filter(fits).min_by_key(|m| m.to_name.len());
+    plain.context("the recording has no such flow")
 }
 
 /// The Service lies in the client's own namespace, as one's own application does.
