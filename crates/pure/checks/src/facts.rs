@@ -172,7 +172,7 @@ pub(crate) fn hidden_from_the_other(ns: &Netns, backend: Backend) -> Option<Stri
     ))
 }
 
-/// Hosts with their VXLAN device: the one of this name, else the only one.
+/// A VXLAN device of a namespace: the one of this name, else the only one.
 pub(crate) fn vxlan_named<'a>(ns: &'a Netns, name: &str) -> Option<(&'a Link, &'a netwhy_model::link::Vxlan)> {
     let mut all = vxlans(ns);
     let named = vxlans(ns).find(|(l, _)| &*l.name == name);
