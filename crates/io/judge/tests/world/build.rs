@@ -1,5 +1,6 @@
 //! From text to namespaces, and from namespaces to a cluster.
 
+use super::read::plain_host;
 use super::text::{Ask, Recipe, ask};
 use netwhy_collect::{Budget, Detail, NetnsRef, Plan, Role, Target, collect};
 use netwhy_model::{Cluster, NetnsId};
@@ -28,6 +29,8 @@ pub struct Space {
     pub netns: Netns,
     dir: String,
     role: Role,
+    /// Nothing but addresses, routes, sysctls and servers.
+    plain: bool,
 }
 
 struct Servers {
@@ -124,12 +127,18 @@ impl World {
             Ok(())
         });
         wrote.map_err(|e| e.to_string())??;
-        self.spaces.insert(name.to_owned(), Space { netns, dir, role });
+        let space = Space {
+            netns,
+            dir,
+            plain: role == Role::Pod,
+            role,
+        };
+        self.spaces.insert(name.to_owned(), space);
         self.order.push(name.to_owned());
         Ok(())
     }
 
-    fn pair(&self, batch: &mut Batch, one: &str, two: &str) -> Result<(), String> {
+    fn pair(&mut self, batch: &mut Batch, one: &str, two: &str) -> Result<(), String> {
         let end = |text: &str| {
             let (ns, dev) = text.split_once(':').ok_or(format!("veth NS:DEV NS:DEV: {text}"))?;
             Ok::<_, String>((ns.to_owned(), dev.to_owned()))
@@ -150,7 +159,11 @@ impl World {
         self.queue(batch, &ns2, "ip", format!("link set {dev2} up"))
     }
 
-    fn queue(&self, batch: &mut Batch, ns: &str, tool: &str, line: String) -> Result<(), String> {
+    fn queue(&mut self, batch: &mut Batch, ns: &str, tool: &str, line: String) -> Result<(), String> {
+        let more = !matches!(tool, "ip" | "sysctl") || line.contains("type bridge") || line.contains("type vxlan");
+        if let (true, Some(space)) = (more, self.spaces.get_mut(ns)) {
+            space.plain = false;
+        }
         if batch.ns != ns || batch.tool != tool {
             self.flush(batch)?;
             batch.ns = ns.to_owned();
@@ -209,8 +222,9 @@ impl World {
             .map_err(|e| format!("{ns} listens on {at}: {e}"))
     }
 
-    /// What netwhy reads of it.
-    pub fn cluster(&self) -> Cluster {
+    /// What netwhy reads of it; plain hosts are read with fewer commands, unless `wholly`.
+    pub fn cluster(&self, wholly: bool) -> Result<Cluster, String> {
+        let short = |name: &&String| !wholly && self.spaces[*name].plain;
         let target = |name: &String| {
             let space = &self.spaces[name];
             Target {
@@ -224,7 +238,7 @@ impl World {
             cluster_name: "world".into(),
             made_by: "netwhy test".into(),
             now: "2026-01-01T00:00:00Z".into(),
-            namespaces: self.order.iter().map(target).collect(),
+            namespaces: self.order.iter().filter(|name| !short(name)).map(target).collect(),
             files: Vec::new(),
             cluster_files: None,
             only: None,
@@ -236,7 +250,13 @@ impl World {
                 ..Budget::default()
             },
         };
-        Cluster::build(collect(&plan, &|| "2026-01-01T00:00:01Z".into()).snapshot)
+        let mut snapshot = collect(&plan, &|| "2026-01-01T00:00:01Z".into()).snapshot;
+        for space in self.order.iter().filter(short).map(|name| &self.spaces[name]) {
+            for (member, text) in plain_host(&space.netns)? {
+                snapshot.insert(format!("{}/{member}", space.dir), text);
+            }
+        }
+        Ok(Cluster::build(snapshot))
     }
 
     pub fn id(&self, cluster: &Cluster, name: &str) -> Result<NetnsId, String> {

@@ -20,6 +20,7 @@ pub struct Drops {
 impl Drops {
     /// For the thread of this name (at most 15 bytes).
     pub fn of_thread(name: &str) -> io::Result<Drops> {
+        sweep(name);
         let dir = Path::new(TRACEFS).join(format!("instances/{name}-{}", std::process::id()));
         fs::create_dir(&dir)?;
         let drops = Drops { dir, marks: 0 };
@@ -55,6 +56,19 @@ impl Drops {
         let mark = format!("mark {} end", self.marks);
         let new = text.rsplit_once(&mark).map_or("", |(_, new)| new);
         new.lines().filter_map(event).filter(|e| !is_noise(e)).collect()
+    }
+}
+
+/// Removes what a run that was killed has left.
+fn sweep(name: &str) {
+    let all = fs::read_dir(Path::new(TRACEFS).join("instances"));
+    for instance in all.into_iter().flatten().flatten() {
+        let file = instance.file_name().to_string_lossy().into_owned();
+        let of = file.strip_prefix(name).and_then(|rest| rest.strip_prefix('-'));
+        if of.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
+            let _ = fs::write(instance.path().join("events/skb/kfree_skb/enable"), "0");
+            let _ = fs::remove_dir(instance.path());
+        }
     }
 }
 

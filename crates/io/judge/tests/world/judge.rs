@@ -27,9 +27,9 @@ const LOOKS: usize = 4;
 const LIKELY: f64 = 0.2;
 
 /// Builds a world, asks its questions. An error is one of the world's text.
-pub fn judge(recipe: &Recipe, drops: &mut Drops) -> Result<Vec<Row>, String> {
+pub fn judge(recipe: &Recipe, drops: &mut Drops, wholly: bool) -> Result<Vec<Row>, String> {
     let world = World::build(recipe)?;
-    let cluster = world.cluster();
+    let cluster = world.cluster(wholly)?;
     let mut rows = Vec::new();
     for ask in &world.asks {
         let id = world.id(&cluster, &ask.client)?;

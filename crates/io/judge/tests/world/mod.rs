@@ -19,6 +19,7 @@ mod build;
 mod drops;
 mod generate;
 mod judge;
+mod read;
 mod text;
 
 pub use build::World;
