@@ -80,7 +80,8 @@ impl<'a> Owed<'a> {
     /// The node that an end lies on, if its own namespace was not read: every packet passes it.
     fn unread_node(&self, id: NetnsId) -> Option<&'a str> {
         let node = self.cluster.ns(id).kind.node()?;
-        let read = self.cluster.node(node).is_some_and(|n| n.host.is_some());
+        let host = self.cluster.node(node).and_then(|n| n.host);
+        let read = host.is_some_and(|id| self.cluster.ns(id).links.is_ok());
         (!read).then_some(node)
     }
 
