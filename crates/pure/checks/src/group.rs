@@ -141,24 +141,14 @@ fn fold(explained: &[BrokenPromise], list: &mut [Finding]) {
 }
 
 fn finding(c: &Candidate) -> Finding {
+    let check = by_code(c.code).unwrap_or(&UNEXPLAINED);
     Finding {
-        code: c.code,
-        name: by_code(c.code).map_or("", |k| k.name),
         severity: Severity::Info,
-        certainty: Certainty::Certain,
         faults: c.faults.clone(),
-        object: c.object.clone(),
         node: c.node.clone(),
-        summary: c.summary.clone(),
-        evidence: c.evidence.clone(),
         norm: c.norm.clone(),
-        broken: 0,
-        broken_pods: 0,
-        examples: Vec::new(),
-        caused_by: None,
-        also: Vec::new(),
         fix: Some(c.fix.clone()),
-        patches: Vec::new(),
+        ..Finding::standing(check, c.object.clone(), c.summary.clone(), c.evidence.clone())
     }
 }
 
@@ -189,25 +179,13 @@ fn unexplained(cluster: &Cluster, end: &End) -> Finding {
         ),
     };
     let rule = end.rule.and_then(|r| crate::facts::rule_place(ns, r));
+    let evidence = rule
+        .map(|(place, chain)| vec![format!("{place}  {chain}")])
+        .unwrap_or_default();
     Finding {
-        code: UNEXPLAINED.code,
-        name: UNEXPLAINED.name,
         severity: Severity::Info,
         certainty: Certainty::Possible,
-        faults: Vec::new(),
-        object,
         node,
-        summary,
-        evidence: rule
-            .map(|(place, chain)| vec![format!("{place}  {chain}")])
-            .unwrap_or_default(),
-        norm: String::new(),
-        broken: 0,
-        broken_pods: 0,
-        examples: Vec::new(),
-        caused_by: None,
-        also: Vec::new(),
-        fix: None,
-        patches: Vec::new(),
+        ..Finding::standing(&UNEXPLAINED, object, summary, evidence)
     }
 }

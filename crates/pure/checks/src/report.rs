@@ -1,6 +1,7 @@
 //! The result of a check.
 
 use crate::candidate::{Fix, Object};
+use crate::registry::Check;
 use netwhy_model::{GapId, Patch};
 
 /// How bad it is.
@@ -62,6 +63,32 @@ pub struct Finding {
     pub fix: Option<Fix>,
     /// The change that was proven.
     pub patches: Vec<Patch>,
+}
+
+impl Finding {
+    /// A finding that no flow showed: of what will break, or of what has no packet.
+    #[must_use]
+    pub fn standing(check: &Check, object: Object, summary: String, evidence: Vec<String>) -> Self {
+        Finding {
+            code: check.code,
+            name: check.name,
+            severity: check.severity,
+            certainty: Certainty::Certain,
+            faults: check.faults.to_vec(),
+            object,
+            node: None,
+            summary,
+            evidence,
+            norm: String::new(),
+            broken: 0,
+            broken_pods: 0,
+            examples: Vec::new(),
+            caused_by: None,
+            also: Vec::new(),
+            fix: None,
+            patches: Vec::new(),
+        }
+    }
 }
 
 /// What was judged.

@@ -3,7 +3,7 @@
 use crate::candidate::{Fix, Object};
 use crate::facts::{forwarding_links, has_sysctl_files, hosts, sysctl};
 use crate::registry::{Check, no_suspects};
-use crate::report::{Certainty, Finding, Severity};
+use crate::report::{Finding, Severity};
 use netwhy_model::Cluster;
 use netwhy_model::sysctl_d::who_sets;
 
@@ -58,28 +58,20 @@ fn statics(cluster: &Cluster) -> Vec<Finding> {
             ),
         };
         list.push(Finding {
-            code: CHECK.code,
-            name: CHECK.name,
-            severity: CHECK.severity,
-            certainty: Certainty::Certain,
-            faults: CHECK.faults.to_vec(),
-            object: Object::node(&node.name),
             node: Some(node.name.clone()),
-            summary: format!("{} forwards now and will not {when}", node.name),
-            evidence: vec![format!("{KEY} = 1 now"), evidence],
             norm: "a node forwards after every boot".to_owned(),
-            broken: 0,
-            broken_pods: 0,
-            examples: Vec::new(),
-            caused_by: None,
-            also: Vec::new(),
             fix: Some(Fix::Sysctl {
                 node: node.name.clone(),
                 changes: vec![(KEY.to_owned(), "1".to_owned())],
                 modules: Vec::new(),
                 routes_between: forwarding_links(ns),
             }),
-            patches: Vec::new(),
+            ..Finding::standing(
+                &CHECK,
+                Object::node(&node.name),
+                format!("{} forwards now and will not {when}", node.name),
+                vec![format!("{KEY} = 1 now"), evidence],
+            )
         });
     }
     list

@@ -4,7 +4,7 @@ use super::selects_nothing::{CHECK as SELECTS, selected};
 use crate::candidate::{Fix, Object};
 use crate::facts::some;
 use crate::registry::{Check, no_suspects};
-use crate::report::{Certainty, Finding, Severity};
+use crate::report::{Finding, Severity};
 use netwhy_intent::Endpoints;
 use netwhy_model::Cluster;
 use netwhy_model::api::Service;
@@ -49,26 +49,7 @@ fn finding(cluster: &Cluster, service: &Service) -> Option<Finding> {
         return None;
     }
     Some(Finding {
-        code: CHECK.code,
-        name: CHECK.name,
-        severity: CHECK.severity,
-        certainty: Certainty::Certain,
-        faults: CHECK.faults.to_vec(),
-        object: Object::namespaced("Service", &service.namespace, &service.name),
-        node: None,
-        summary: format!(
-            "svc/{}/{} has {} pods and none is ready: clients are refused",
-            service.namespace,
-            service.name,
-            unready.len()
-        ),
-        evidence: vec![format!("not ready: {}", some(&unready))],
         norm: "a Service sends traffic to ready pods only".to_owned(),
-        broken: 0,
-        broken_pods: 0,
-        examples: Vec::new(),
-        caused_by: None,
-        also: Vec::new(),
         fix: Some(Fix::Manual {
             at: "cluster".to_owned(),
             commands: vec![format!(
@@ -78,6 +59,16 @@ fn finding(cluster: &Cluster, service: &Service) -> Option<Finding> {
             )],
             note: "the events of the pod say which readiness probe fails".to_owned(),
         }),
-        patches: Vec::new(),
+        ..Finding::standing(
+            &CHECK,
+            Object::namespaced("Service", &service.namespace, &service.name),
+            format!(
+                "svc/{}/{} has {} pods and none is ready: clients are refused",
+                service.namespace,
+                service.name,
+                unready.len()
+            ),
+            vec![format!("not ready: {}", some(&unready))],
+        )
     })
 }

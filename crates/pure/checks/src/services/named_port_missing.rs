@@ -4,7 +4,7 @@ use super::selects_nothing::{CHECK as SELECTS, selected};
 use crate::candidate::{Fix, Object};
 use crate::facts::some;
 use crate::registry::{Check, no_suspects};
-use crate::report::{Certainty, Finding, Severity};
+use crate::report::{Finding, Severity};
 use netwhy_model::Cluster;
 use netwhy_model::api::{Service, ServicePort};
 use std::collections::BTreeSet;
@@ -51,24 +51,7 @@ fn finding(cluster: &Cluster, service: &Service, port: &ServicePort) -> Option<F
         format!("the selected pods have {}", some(&names))
     };
     Some(Finding {
-        code: CHECK.code,
-        name: CHECK.name,
-        severity: CHECK.severity,
-        certainty: Certainty::Certain,
-        faults: CHECK.faults.to_vec(),
-        object: Object::namespaced("Service", &service.namespace, &service.name),
-        node: None,
-        summary: format!(
-            "svc/{}/{} port {}: no selected pod has a port named {name}: clients are refused",
-            service.namespace, service.name, port.port
-        ),
-        evidence: vec![format!("targetPort: {name}; {have}")],
         norm: "a named targetPort is the name of a container port".to_owned(),
-        broken: 0,
-        broken_pods: 0,
-        examples: Vec::new(),
-        caused_by: None,
-        also: Vec::new(),
         fix: Some(Fix::Manual {
             at: "cluster".to_owned(),
             commands: vec![format!(
@@ -77,6 +60,14 @@ fn finding(cluster: &Cluster, service: &Service, port: &ServicePort) -> Option<F
             )],
             note: "write the name that the containers give their port, where the Service is declared".to_owned(),
         }),
-        patches: Vec::new(),
+        ..Finding::standing(
+            &CHECK,
+            Object::namespaced("Service", &service.namespace, &service.name),
+            format!(
+                "svc/{}/{} port {}: no selected pod has a port named {name}: clients are refused",
+                service.namespace, service.name, port.port
+            ),
+            vec![format!("targetPort: {name}; {have}")],
+        )
     })
 }

@@ -4,7 +4,7 @@ use super::target_port_wrong::CHECK as TARGET_PORT;
 use crate::candidate::{Fix, Object};
 use crate::facts::some;
 use crate::registry::{Check, no_suspects};
-use crate::report::{Certainty, Finding, Severity};
+use crate::report::{Finding, Severity};
 use netwhy_model::Cluster;
 use netwhy_model::api::{Pod, Service};
 use std::collections::BTreeMap;
@@ -68,21 +68,7 @@ fn finding(cluster: &Cluster, service: &Service) -> Finding {
     )];
     evidence.extend(nearest(cluster, service));
     Finding {
-        code: CHECK.code,
-        name: CHECK.name,
-        severity: CHECK.severity,
-        certainty: Certainty::Certain,
-        faults: CHECK.faults.to_vec(),
-        object: Object::namespaced("Service", &service.namespace, &service.name),
-        node: None,
-        summary: format!("svc/{name} selects no pod: clients are refused"),
-        evidence,
         norm: "a Service with a selector has pods".to_owned(),
-        broken: 0,
-        broken_pods: 0,
-        examples: Vec::new(),
-        caused_by: None,
-        also: Vec::new(),
         fix: Some(Fix::Manual {
             at: "cluster".to_owned(),
             commands: vec![
@@ -91,7 +77,12 @@ fn finding(cluster: &Cluster, service: &Service) -> Finding {
             ],
             note: "start the pods, or correct the selector where the Service is declared".to_owned(),
         }),
-        patches: Vec::new(),
+        ..Finding::standing(
+            &CHECK,
+            Object::namespaced("Service", &service.namespace, &service.name),
+            format!("svc/{name} selects no pod: clients are refused"),
+            evidence,
+        )
     }
 }
 
