@@ -3,7 +3,7 @@
 //! The simulator is a deterministic function that asks this oracle wherever the kernel could go on in more than one way. A
 //! *random* fork (a `statistic` rule, ECMP) has branches with weights; they are enumerated depth first, each conversation
 //! run from its start. A *gap* fork (a fact that was not read) has branches without weights; each combination is a
-//! *world*, and worlds that end alike make the answer certain (see [`crate::conversation`]).
+//! *world*, and worlds that end alike make the answer certain (see [`crate::trace()`]).
 
 use crate::trace::{ONE, Weight};
 use netwhy_model::GapId;
