@@ -53,6 +53,7 @@ pub fn check(cluster: &Cluster, options: &CheckOptions) -> Report {
             .push(("the budget was used up".to_owned(), cut.iter().map(|p| p.members).sum()));
     }
     report.coverage.not_judged = all.not_judged;
+    report.coverage.unread = all.unread;
     sweep(cluster, all.list, options, &classes, &mut report);
     report.gaps.extend(&all.missing);
     report.deciding.extend(&all.missing);
@@ -94,6 +95,7 @@ fn sweep(cluster: &Cluster, list: Vec<Promise>, options: &CheckOptions, classes:
             Verdict::Unknown(why) => {
                 deciding.extend(&why);
                 *refused.entry("depends on what was not read".to_owned()).or_default() += promise.members;
+                report.coverage.unread += promise.members;
             }
             Verdict::Left => *refused.entry("leaves the snapshot".to_owned()).or_default() += promise.members,
         }

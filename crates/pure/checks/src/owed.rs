@@ -89,11 +89,17 @@ impl<'a> Owed<'a> {
         let ends = [promise.flow.from].into_iter().chain(promise.receivers.iter().copied());
         let through_nodes = promise.kind != PromiseKind::Loopback;
         if let Some(node) = ends.filter(|_| through_nodes).find_map(|id| self.unread_node(id)) {
-            self.refuse(&format!("node {node} was not read"), promise.members);
+            self.unread(&format!("node {node} was not read"), promise.members);
             return;
         }
         promise.policy = self.policy(promise.flow.from) || promise.receivers.iter().any(|r| self.policy(*r));
         self.out.list.push(promise);
+    }
+
+    /// Not judged, as something was not read.
+    fn unread(&mut self, why: &str, members: usize) {
+        self.out.unread += members;
+        self.refuse(why, members);
     }
 
     fn refuse(&mut self, why: &str, members: usize) {
@@ -128,11 +134,18 @@ impl<'a> Owed<'a> {
         for (name, gap) in lists {
             if let Some(gap) = gap {
                 self.out.missing.push(*gap);
-                self.refuse(
+                self.unread(
                     &format!("{name} were not collected: how much they promise is not known"),
                     1,
                 );
             }
+        }
+        if !api.incomplete.is_empty() {
+            self.out.missing.extend(&api.incomplete);
+            self.unread(
+                "API lists were not read whole: how much the rest promises is not known",
+                1,
+            );
         }
     }
 
@@ -243,7 +256,7 @@ impl<'a> Owed<'a> {
             return;
         }
         match self.receivers(backends) {
-            Err(why) => self.refuse(why, members),
+            Err(why) => self.unread(why, members),
             Ok(receivers) => self.owe(Promise {
                 members,
                 backends: backends.iter().map(|b| (*b).clone()).collect(),
@@ -327,7 +340,7 @@ impl<'a> Owed<'a> {
         };
         let missing = pods.filter(unseen).count();
         let services = netwhy_intent::services::cluster_ips(self.cluster).count();
-        self.refuse("the pod's network namespace is not in the snapshot", missing * services);
+        self.unread("the pod's network namespace is not in the snapshot", missing * services);
     }
 }
 

@@ -102,6 +102,8 @@ pub struct Promises {
     pub list: Vec<Promise>,
     /// Reason and number of flows of those that cannot be asked.
     pub not_judged: Vec<(String, usize)>,
-    /// API lists that were not collected: what they promise is not known, nor how much it is.
+    /// How many of them are so because something was not read (and not because it is not modelled).
+    pub unread: usize,
+    /// API lists that were not collected, or not whole: what they promise is not known, nor how much it is.
     pub missing: Vec<GapId>,
 }

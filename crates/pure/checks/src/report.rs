@@ -102,6 +102,8 @@ pub struct Coverage {
     pub unexplained: usize,
     /// Promises that could not be judged, by reason.
     pub not_judged: Vec<(String, usize)>,
+    /// How many of the not judged are so because something was not read: a cluster with such is never called clean.
+    pub unread: usize,
     /// Classes that were traced.
     pub classes: usize,
     /// Checks that ran.

@@ -1,6 +1,6 @@
 //! API objects, as far as netwhy needs them.
 
-use crate::fact::Fact;
+use crate::fact::{Fact, GapId};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
@@ -17,6 +17,8 @@ pub struct Api {
     pub nodes: Fact<Vec<ApiNode>>,
     /// NetworkPolicies: namespace and name. Not evaluated yet.
     pub network_policies: Fact<Vec<(String, String)>>,
+    /// Lists of pods, Services or EndpointSlices that were cut, or had objects that cannot be read: there may be more.
+    pub incomplete: Vec<GapId>,
 }
 
 /// A pod.

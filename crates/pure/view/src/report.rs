@@ -125,6 +125,8 @@ pub struct CoverageView {
     pub unexplained: usize,
     /// Not judged, with the reasons.
     pub not_judged: Vec<(String, usize)>,
+    /// How many of the not judged are so because something was not read.
+    pub unread: usize,
     /// Flows that were traced, each for a class.
     pub traced: usize,
     /// Checks that ran.
@@ -174,6 +176,7 @@ impl CoverageView {
             broken: c.broken,
             unexplained: c.unexplained,
             not_judged: c.not_judged.clone(),
+            unread: c.unread,
             traced: c.classes,
             checks_run: c.checks_run,
             not_applicable: c.not_applicable.clone(),

@@ -42,10 +42,9 @@ fn all_kept(screen: &mut Screen, view: &ReportView) {
     screen.marked(0, mark, &text);
 }
 
-/// Promises that a gap keeps from being judged.
+/// Promises that could not be judged because something was not read.
 fn unknown_promises(view: &ReportView) -> usize {
-    let is_gap = |why: &&(String, usize)| why.0.contains("not read");
-    view.coverage.not_judged.iter().filter(is_gap).map(|(_, n)| n).sum()
+    view.coverage.unread
 }
 
 /// Findings of one code, and what they explain.
@@ -205,10 +204,10 @@ fn fixes(screen: &mut Screen, block: &Block<'_>) {
 
 fn unknown(screen: &mut Screen, view: &ReportView) {
     let deciding: Vec<&GapView> = view.gaps.iter().filter(|g| g.decides).collect();
-    if deciding.is_empty() {
+    let n = unknown_promises(view);
+    if n == 0 {
         return;
     }
-    let n = unknown_promises(view);
     screen.gap();
     screen.marked(
         0,

@@ -42,8 +42,8 @@ fn exit_code(report: &Report, fail_on: FailOn) -> u8 {
     let coverage = &report.coverage;
     match report.findings.iter().any(|f| f.severity >= least) {
         true => FOUND,
-        // Nothing was judged: that is not clean.
-        false if coverage.kept + coverage.broken == 0 => UNDECIDED,
+        // Nothing was judged, or something could not be read: that is not clean.
+        false if coverage.kept + coverage.broken == 0 || coverage.unread > 0 => UNDECIDED,
         false => CLEAN,
     }
 }

@@ -4,7 +4,7 @@ use super::common::{program, ran};
 use std::fs;
 use std::path::Path;
 
-/// A Service whose name, and a node whose name, are as bad as JSON allows.
+/// A Service whose name, one whose selector, and a node whose name, are as bad as JSON allows.
 fn bundle(folder: &Path) {
     fs::create_dir_all(folder.join("cluster")).unwrap();
     let meta = r#"{"format": "netwhy.dev/bundle/v1", "cluster": "evil\u001b]0;x\u0007", "nodes": ["n\u001b[2J"]}"#;
@@ -12,7 +12,10 @@ fn bundle(folder: &Path) {
     let service = r#"{"kind": "ServiceList", "items": [{
         "metadata": {"name": "a\u202eb\u001b[31m; $(reboot)", "namespace": "n\u0007s"},
         "spec": {"type": "ClusterIP", "clusterIP": "10.0.0.9", "clusterIPs": ["10.0.0.9"],
-                 "selector": {"app": "\u2066x"}, "ports": [{"port": 80, "protocol": "TCP"}]}}]}"#;
+                 "selector": {"app": "\u2066x"}, "ports": [{"port": 80, "protocol": "TCP"}]}},
+        {"metadata": {"name": "web", "namespace": "shop"},
+        "spec": {"type": "ClusterIP", "clusterIP": "10.0.0.8", "clusterIPs": ["10.0.0.8"],
+                 "selector": {"app": "a\u202eb\u001b[31m; $(reboot)"}, "ports": [{"port": 80, "protocol": "TCP"}]}}]}"#;
     fs::write(folder.join("cluster/services.json"), service).unwrap();
     for kind in ["pods", "endpointslices", "nodes"] {
         fs::write(
@@ -55,6 +58,7 @@ fn every_renderer_escapes() {
         .output()
         .unwrap());
     assert!(ran.out.contains("a\\u{202e}b\\u{1b}[31m"), "{}", ran.out);
+    assert!(ran.out.contains("an object has no valid name"), "{}", ran.out);
 }
 
 #[test]

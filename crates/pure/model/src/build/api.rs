@@ -2,15 +2,20 @@
 
 use super::Ctx;
 use crate::api::{Api, ApiNode, ContainerPort, Endpoint, EndpointSlice, Pod, Service, ServicePort};
-use crate::fact::Fact;
+use crate::fact::{Fact, GapId};
 use netwhy_snapshot::format::kube_list::{self as kube, TargetPort};
 use netwhy_wire::Proto;
 use serde::de::DeserializeOwned;
 use std::net::Ipv4Addr;
 
 pub(super) fn build(ctx: &mut Ctx<'_>) -> Api {
+    let mut incomplete = Vec::new();
+    let ctx = &mut Lists {
+        ctx,
+        incomplete: &mut incomplete,
+    };
     let key = |namespace: &str, name: &str| (namespace.to_owned(), name.to_owned());
-    Api {
+    let api = Api {
         pods: list(ctx, "pods", pod).map(|l| sorted(l, |p| key(&p.namespace, &p.name))),
         services: list(ctx, "services", service).map(|l| sorted(l, |s| key(&s.namespace, &s.name))),
         slices: list(ctx, "endpointslices", slice).map(|l| sorted(l, |s| key(&s.namespace, &s.name))),
@@ -19,20 +24,50 @@ pub(super) fn build(ctx: &mut Ctx<'_>) -> Api {
             Some((p.metadata.namespace, p.metadata.name))
         })
         .map(|l| sorted(l, Clone::clone)),
-    }
+        incomplete: Vec::new(),
+    };
+    Api { incomplete, ..api }
 }
 
-/// The objects of a kind. One that cannot be read is a gap of its own, and the others are used.
-fn list<K, T>(ctx: &mut Ctx<'_>, kind: &str, convert: impl Fn(K) -> Option<T>) -> Fact<Vec<T>>
+/// Where lists are read, and which of them are not whole.
+struct Lists<'c, 's> {
+    ctx: &'c mut Ctx<'s>,
+    incomplete: &'c mut Vec<GapId>,
+}
+
+/// RFC 1123 subdomain, as the API demands of names (`IsDNS1123Subdomain()`, apimachinery `validation.go`): nothing else gets into
+/// a command that is printed for a shell.
+fn is_name(name: &str) -> bool {
+    let alphanumeric = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let inner = |c: u8| alphanumeric(c) || matches!(c, b'-' | b'.' | b':');
+    let (first, last) = (name.bytes().next(), name.bytes().last());
+    name.len() <= 253 && name.bytes().all(inner) && first.is_some_and(alphanumeric) && last.is_some_and(alphanumeric)
+}
+
+/// The objects of a kind. One that cannot be read, or has no valid name, is a gap of its own, and the others are used.
+fn list<K, T>(lists: &mut Lists<'_, '_>, kind: &str, convert: impl Fn(K) -> Option<T>) -> Fact<Vec<T>>
 where
     K: DeserializeOwned + kube::Object,
 {
     let path = format!("cluster/{kind}.json");
+    let ctx = &mut *lists.ctx;
     let parsed = kube::parse::<K>(ctx.text(&path)?).map_err(|p| ctx.problem(&path, &p))?;
-    for problem in &parsed.problems {
-        ctx.problem(&path, problem);
+    let mut gaps: Vec<GapId> = parsed.problems.iter().map(|p| ctx.problem(&path, p)).collect();
+    let mut items = Vec::with_capacity(parsed.items.len());
+    for item in parsed.items {
+        if is_name(item.name()) && (item.namespace().is_empty() || is_name(item.namespace())) {
+            items.extend(convert(item));
+        } else {
+            gaps.push(
+                ctx.gaps
+                    .add(path.as_str(), format!("an object has no valid name: {:?}", item.name())),
+            );
+        }
     }
-    Ok(parsed.items.into_iter().filter_map(convert).collect())
+    if matches!(kind, "pods" | "services" | "endpointslices") {
+        lists.incomplete.extend(gaps);
+    }
+    Ok(items)
 }
 
 fn sorted<T, K: Ord>(mut list: Vec<T>, key: impl Fn(&T) -> K) -> Vec<T> {

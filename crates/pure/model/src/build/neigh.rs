@@ -10,6 +10,10 @@ use std::net::Ipv4Addr;
 
 pub(super) fn neighs(ctx: &mut Ctx<'_>, dir: &str, links: Option<&Links>) -> Fact<Neighs> {
     let list = ctx.list::<ip_json::Neigh>(&format!("{dir}/neigh.json"))?;
+    // Without the lost entries a permanent one would look as if ARP had to be asked.
+    if let Some(gap) = list.cut {
+        return Err(gap);
+    }
     let mut neighs = Neighs::default();
     for entry in &list.items {
         let Ok(addr) = entry.dst.parse::<Ipv4Addr>() else {
