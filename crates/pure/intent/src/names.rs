@@ -168,7 +168,18 @@ fn service(cluster: &Cluster, ns: &str, name: &str, port: Option<&str>, protocol
         None => of_protocol().next(),
         Some(p) => of_protocol().find(|q| q.name == p || q.port.to_string() == p),
     };
-    let found = found.ok_or_else(|| format!("service \"{ns}/{name}\" has no such port (it has {})", ports(service)))?;
+    let found = found.ok_or_else(|| {
+        let other = port.and_then(|p| service.ports.iter().find(|q| q.name == p || q.port.to_string() == p));
+        match other {
+            Some(q) if q.protocol == 17 => {
+                format!("service \"{ns}/{name}\" port {} is UDP: ask with --proto udp", q.port)
+            }
+            Some(q) if q.protocol == 6 => {
+                format!("service \"{ns}/{name}\" port {} is TCP: ask with --proto tcp", q.port)
+            }
+            _ => format!("service \"{ns}/{name}\" has no such port (it has {})", ports(service)),
+        }
+    })?;
     let addr = service
         .cluster_ips
         .first()

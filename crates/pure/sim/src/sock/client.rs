@@ -54,8 +54,8 @@ pub(crate) fn connect(eng: &mut Engine<'_>, flow: &Flow) {
         ports: skb.ports(),
     };
     match ip_route_output(eng, ns, &key, None) {
-        Ok(_) if to_many(ns, dst) && flow.proto != 1 => {
-            // tcp_v4_connect() and __ip4_datagram_connect() of a broadcast route.
+        Ok(_) if to_many(ns, dst) && flow.proto != 1 || dst.is_multicast() && flow.proto == 6 => {
+            // tcp_v4_connect() of a broadcast or multicast route, __ip4_datagram_connect() of a broadcast route.
             let sees = match flow.proto {
                 6 => ClientSees::NetUnreachable,
                 _ => ClientSees::Prohibited,
