@@ -31,7 +31,7 @@ pub fn run(repo: &Repo) -> Result<bool> {
     );
     let _ = writeln!(
         page,
-        "| `netwhy check -f tests/recordings/healthy.tar.zst` (3 nodes, 37 pods, 43 Services) | {RUNS} | {check:.0} ms | |"
+        "| `netwhy check -f tests/recordings/healthy.tar.zst` (3 nodes, 3,205 promises) | {RUNS} | {check:.0} ms | |"
     );
     let row = up.map_or_else(|| "not measured: needs root".to_owned(), |ms| format!("{ms:.0} ms"));
     let _ = writeln!(
