@@ -8,11 +8,16 @@ use netwhy_view::FlowAnswer;
 use serde_json::Value;
 use std::path::Path;
 
-const RENAMED: [(&str, u64); 4] = [
+const RENAMED: [(&str, u64); 9] = [
     ("healthy", 1),
     ("bridge-nf-off-n1", 2),
     ("vxlan-udp-blocked-in-n2", 3),
     ("kubeproxy-1.36.2-iptables-legacy", 4),
+    ("kubeproxy-1.36.2-iptables-nft", 5),
+    ("ip-forward-off-n1", 6),
+    ("route-missing-n1-to-n2", 7),
+    ("vtep-mac-wrong-n1", 8),
+    ("pod-no-default-route", 9),
 ];
 
 fn recordings() -> Recordings {
