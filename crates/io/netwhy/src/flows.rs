@@ -3,6 +3,7 @@
 use crate::screen::json;
 use anyhow::Result;
 use netwhy_intent::names;
+use netwhy_judge::question::protocol;
 use netwhy_model::Cluster;
 use netwhy_sim::{Flow, Options, trace};
 use netwhy_view::FlowAnswer;
@@ -50,12 +51,7 @@ impl Question {
         let from = peer
             .netns
             .ok_or_else(|| format!("{}: its network namespace is not in the snapshot", peer.name))?;
-        let proto = match self.proto.to_ascii_uppercase().as_str() {
-            "TCP" => 6,
-            "UDP" => 17,
-            "ICMP" => 1,
-            other => return Err(format!("protocol {other} is not modelled")),
-        };
+        let proto = protocol(&self.proto)?;
         let (addr, port) = match (&self.to_ip, &self.to) {
             (Some(ip), _) => {
                 let addr: Ipv4Addr = ip.parse().map_err(|_| format!("{ip}: IPv6 is not modelled"))?;

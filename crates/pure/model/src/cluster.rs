@@ -8,7 +8,7 @@ use crate::neigh::{Fdb, Neighs};
 use crate::netfilter::{Netfilter, Table};
 use crate::socket::Sockets;
 use crate::sysctl::Sysctls;
-use netwhy_snapshot::Snapshot;
+use netwhy_snapshot::{NetnsKind, Snapshot};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -51,30 +51,6 @@ pub struct Segment {
     pub subnet: ipnet::Ipv4Net,
     /// Members: namespace and ifindex.
     pub ports: Vec<(NetnsId, u32)>,
-}
-
-/// Whose namespace it is.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum NetnsKind {
-    /// The node's own.
-    Host {
-        /// Node name.
-        node: String,
-    },
-    /// A pod's.
-    Pod {
-        /// Node name.
-        node: String,
-        /// Kubernetes namespace.
-        namespace: String,
-        /// Pod name.
-        name: String,
-    },
-    /// A host that is no node: client, router, switch.
-    Outside {
-        /// Its name.
-        name: String,
-    },
 }
 
 /// One network namespace with all its facts.
@@ -173,27 +149,5 @@ impl Netns {
     pub fn member_of(&self, table: &Table) -> String {
         let file = table.path.rsplit('/').next().unwrap_or_default();
         format!("{}/{file}", self.dir)
-    }
-}
-
-impl NetnsKind {
-    /// The node that a namespace lies on.
-    #[must_use]
-    pub fn node(&self) -> Option<&str> {
-        match self {
-            NetnsKind::Host { node } | NetnsKind::Pod { node, .. } => Some(node),
-            NetnsKind::Outside { .. } => None,
-        }
-    }
-}
-
-impl std::fmt::Display for NetnsKind {
-    /// `node/worker-1`, `pod/shop/web`, `outside/client`.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            NetnsKind::Host { node } => write!(f, "node/{node}"),
-            NetnsKind::Pod { namespace, name, .. } => write!(f, "pod/{namespace}/{name}"),
-            NetnsKind::Outside { name } => write!(f, "outside/{name}"),
-        }
     }
 }

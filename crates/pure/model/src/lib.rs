@@ -19,7 +19,8 @@ pub mod socket;
 pub mod sysctl;
 pub mod sysctl_d;
 
-pub use cluster::{Cluster, Netns, NetnsId, NetnsKind, Node, NodeId, Segment, SegmentId};
+pub use cluster::{Cluster, Netns, NetnsId, Node, NodeId, Segment, SegmentId};
 pub use fact::{Fact, Gap, GapId, Gaps};
+pub use netwhy_snapshot::NetnsKind;
 pub use netwhy_wire::Mac;
 pub use patch::Patch;

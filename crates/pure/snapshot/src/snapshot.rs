@@ -50,6 +50,28 @@ pub enum NetnsKind {
     },
 }
 
+impl NetnsKind {
+    /// The node that a namespace lies on.
+    #[must_use]
+    pub fn node(&self) -> Option<&str> {
+        match self {
+            NetnsKind::Host { node } | NetnsKind::Pod { node, .. } => Some(node),
+            NetnsKind::Outside { .. } => None,
+        }
+    }
+}
+
+impl std::fmt::Display for NetnsKind {
+    /// `node/worker-1`, `pod/shop/web`, `outside/client`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            NetnsKind::Host { node } => write!(f, "node/{node}"),
+            NetnsKind::Pod { namespace, name, .. } => write!(f, "pod/{namespace}/{name}"),
+            NetnsKind::Outside { name } => write!(f, "outside/{name}"),
+        }
+    }
+}
+
 impl Snapshot {
     /// A bundle without members.
     pub fn new(meta: Meta) -> Snapshot {

@@ -1,10 +1,10 @@
 //! NW3004: the route to a node's podCIDR leads to somebody else.
 
 use crate::candidate::{Broken, Candidate, Fix, Object};
-use crate::facts::{host_node, hosts, some};
+use crate::facts::{host_node, some};
 use crate::registry::{Check, no_statics};
 use crate::report::Severity;
-use crate::routes::route_to_podcidr_missing::{MAIN, hop_to};
+use crate::routes::route_to_podcidr_missing::{MAIN, applies, hop_to};
 use ipnet::Ipv4Net;
 use netwhy_model::fib::{NextHop, Route, RouteKind};
 use netwhy_model::{Cluster, NetnsId, Node, Patch};
@@ -21,15 +21,6 @@ pub const CHECK: Check = Check {
     suspects,
     statics: no_statics,
 };
-
-fn applies(cluster: &Cluster) -> Result<(), &'static str> {
-    let several = hosts(cluster).filter(|(n, _)| !n.pod_cidrs.is_empty()).count() > 1;
-    if several {
-        Ok(())
-    } else {
-        Err("no two nodes with podCIDRs")
-    }
-}
 
 fn suspects(broken: &Broken<'_>) -> Vec<Candidate> {
     // Nodes whose packets the conversation shows; which of their routes matter, the change itself decides.

@@ -24,7 +24,8 @@ pub const CHECK: Check = Check {
 
 pub(crate) const MAIN: u32 = 254;
 
-fn applies(cluster: &Cluster) -> Result<(), &'static str> {
+/// Also of the look-alike check: without two nodes that have podCIDRs no such route is owed.
+pub(crate) fn applies(cluster: &Cluster) -> Result<(), &'static str> {
     let several = hosts(cluster).filter(|(n, _)| !n.pod_cidrs.is_empty()).count() > 1;
     if several {
         Ok(())

@@ -21,10 +21,10 @@ mod tests;
 mod wires;
 mod with;
 
-use crate::cluster::{Cluster, Netns, NetnsId, NetnsKind, Node};
+use crate::cluster::{Cluster, Netns, NetnsId, Node};
 use crate::fact::{Fact, GapId, Gaps};
 use crate::link::Links;
-use netwhy_snapshot::{Problem, Snapshot};
+use netwhy_snapshot::{NetnsKind, Problem, Snapshot};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -121,18 +121,9 @@ impl Cluster {
 
 /// All namespaces, without their wires.
 fn namespaces(ctx: &mut Ctx<'_>) -> Vec<Netns> {
-    use netwhy_snapshot::NetnsKind as Dir;
-    let dirs = ctx.snap.netns_dirs();
-    let mut all = Vec::with_capacity(dirs.len());
-    for (i, dir) in dirs.into_iter().enumerate() {
-        let kind = match dir.kind {
-            Dir::Host { node } => NetnsKind::Host { node },
-            Dir::Pod { node, namespace, name } => NetnsKind::Pod { node, namespace, name },
-            Dir::Outside { name } => NetnsKind::Outside { name },
-        };
-        all.push(namespace(ctx, NetnsId(i as u32), kind, dir.path));
-    }
-    all
+    let dirs = ctx.snap.netns_dirs().into_iter().enumerate();
+    dirs.map(|(i, dir)| namespace(ctx, NetnsId(i as u32), dir.kind, dir.path))
+        .collect()
 }
 
 /// One namespace.

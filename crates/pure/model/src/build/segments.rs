@@ -1,8 +1,9 @@
 //! Segments that the bundle does not show: links without a peer whose addresses share a subnet.
 
-use crate::cluster::{Netns, NetnsId, NetnsKind, Segment, SegmentId};
+use crate::cluster::{Netns, NetnsId, Segment, SegmentId};
 use crate::link::{Link, LinkKind};
 use ipnet::Ipv4Net;
+use netwhy_snapshot::NetnsKind;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -1,8 +1,9 @@
 //! Which veth is the other end of which (bundle.md, "How namespaces are wired").
 
-use crate::cluster::{Netns, NetnsId, NetnsKind};
+use crate::cluster::{Netns, NetnsId};
 use crate::link::{Link, LinkKind};
 use crate::neigh::NudState;
+use netwhy_snapshot::NetnsKind;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
