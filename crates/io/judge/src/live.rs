@@ -5,6 +5,7 @@ use netwhy_collect::{Budget, Collected, Detail, NetnsRef, NodeFiles, Plan, Role,
 use netwhy_lab::matrix::{self, Cell, Pair};
 use netwhy_lab::{Kind, Lab, LabError, State};
 use netwhy_model::Cluster;
+use netwhy_sys::{Limits, Netns, run_in};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -60,6 +61,24 @@ pub fn read(lab: &Lab, clock: &(dyn Fn() -> String + Sync)) -> Result<Collected,
     Ok(collect(&plan, clock))
 }
 
+/// Probes pairs of a lab with new connections only: what its namespaces tracked before is forgotten first. A datagram
+/// whose source port a connection of earlier probes had (UDP is tracked for 30 s and more) would belong to that one, and
+/// pass where a new one is dropped.
+///
+/// # Errors
+/// A namespace of the lab cannot be entered, or `conntrack` cannot be run in it.
+pub fn probe(lab: &Lab, pairs: &[Pair], options: &matrix::Options) -> Result<Vec<Cell>, LiveError> {
+    for ns in &lab.state()?.namespaces {
+        let netns = Netns::open(&lab.netns_path(&ns.name))?;
+        let flushed = run_in(Some(&netns), &["conntrack", "-F"], None, &Limits::default());
+        let flushed = flushed.map_err(std::io::Error::other)?;
+        if !flushed.success() {
+            return Err(std::io::Error::other(flushed.complaint()).into());
+        }
+    }
+    Ok(matrix::probe(&netns_folder(lab), pairs, options)?)
+}
+
 /// Compares the matrix of a lab with the predicted one. What differs is probed again after a while, first together, then
 /// each by itself: a busy machine is slow, and the kernel limits the rate of its ICMP errors. What differs each time is
 /// returned.
@@ -87,7 +106,7 @@ pub fn disagreements(
         let mut cells = Vec::new();
         for part in these.chunks(together.min(these.len())) {
             std::thread::sleep(PAUSE);
-            cells.extend(matrix::probe(&netns_folder(lab), part, options)?);
+            cells.extend(probe(lab, part, options)?);
         }
         found = compare(cluster, &these, &cells, &prober);
     }

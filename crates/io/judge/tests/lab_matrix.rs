@@ -5,9 +5,9 @@
 //! `NETWHY_LONG=1` every fault is injected at its first and its last place, and more random labs are probed;
 //! `NETWHY_SEED` chooses them. An argument takes only the scenes whose labels hold it.
 
-use netwhy_judge::live::{disagreements, netns_folder, read};
+use netwhy_judge::live::{disagreements, probe, read};
 use netwhy_lab::faults::{faults, text};
-use netwhy_lab::matrix::{Cell, Options, Pair, pairs, probe, render};
+use netwhy_lab::matrix::{Cell, Options, Pair, pairs, render};
 use netwhy_lab::spec::Spec;
 use netwhy_lab::{Args, Labs, Random, UpOptions};
 use netwhy_model::Cluster;
@@ -144,7 +144,7 @@ impl Home {
             always: true,
             ..Options::default()
         };
-        let cells: Vec<Cell> = probe(&netns_folder(&lab), &pairs, &options).expect("probe");
+        let cells: Vec<Cell> = probe(&lab, &pairs, &options).expect("probe");
         let found = disagreements(&lab, &cluster, &pairs, &cells, &options).expect("probe again");
         println!(
             "{label}: {} cells, {} disagree, {:?}",

@@ -3,7 +3,7 @@
 use super::{Fixed, GradeError, Ward, kubectl};
 use crate::live;
 use netwhy_checks::{CheckOptions, check};
-use netwhy_lab::matrix::{self, Cell, Options, Pair};
+use netwhy_lab::matrix::{Cell, Options, Pair};
 use netwhy_lab::spec::Spec;
 use netwhy_lab::{Args, Lab, Labs, UpOptions};
 use netwhy_model::Cluster;
@@ -147,7 +147,7 @@ impl<C: Fn(&str, &FindingView) -> Option<String>> Ward for LabWard<C> {
             always: true,
             ..Options::default()
         };
-        let cells = matrix::probe(&live::netns_folder(&self.lab()?), pairs, &options);
+        let cells = live::probe(&self.lab()?, pairs, &options);
         cells.map_err(|e| GradeError::new("probing", e))
     }
 }
