@@ -7,6 +7,7 @@
 //! | [`live`] | (a living lab becomes a cluster of the model, and a matrix) |
 //! | [`predict`] | the simulator with real sockets in a lab |
 //! | [`rename`] | answers about a cluster with answers about the same cluster under other names |
+//! | [`world`] | the simulator with the kernel, in small worlds that are written as text |
 //! | [`question`] | (a question as a file of flows asks it becomes a flow of the model) |
 //!
 //! The referee may see every crate but the binary. It decides nothing and changes nothing: what differs is listed.
@@ -17,6 +18,7 @@ pub mod predict;
 pub mod question;
 pub mod rename;
 pub mod score;
+pub mod world;
 
 use netwhy_checks::{CheckOptions, check};
 use netwhy_model::Cluster;

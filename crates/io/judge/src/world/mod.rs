@@ -1,6 +1,6 @@
 //! Small worlds of network namespaces, written as text, and what happens in them: measured, and simulated.
 //!
-//! A file of `worlds/` holds blocks. `topology NAME` names lines for `use NAME`; `world NAME` is one to build. Lines:
+//! A file of worlds holds blocks. `topology NAME` names lines for `use NAME`; `world NAME` is one to build. Lines:
 //!
 //! ```text
 //! ns n node                     a namespace: node, pod NODE, or outside
@@ -17,13 +17,11 @@
 mod ask;
 mod build;
 mod drops;
-mod generate;
 mod judge;
 mod read;
 mod text;
 
-pub use build::World;
+pub use build::{Space, World};
 pub use drops::Drops;
-pub use generate::rp_filter;
 pub use judge::{Row, judge};
-pub use text::{Recipe, recipes};
+pub use text::{Ask, Recipe, recipes};

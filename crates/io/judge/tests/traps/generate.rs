@@ -1,6 +1,6 @@
 //! Worlds that are written by a program.
 
-use super::text::Recipe;
+use netwhy_judge::world::Recipe;
 use std::fmt::Write;
 
 /// Links of the router that the client's packets come by, one for each combination.

@@ -19,6 +19,9 @@ pub struct Drops {
 
 impl Drops {
     /// For the thread of this name (at most 15 bytes).
+    ///
+    /// # Errors
+    /// No tracefs.
     pub fn of_thread(name: &str) -> io::Result<Drops> {
         sweep(name);
         let dir = Path::new(TRACEFS).join(format!("instances/{name}-{}", std::process::id()));

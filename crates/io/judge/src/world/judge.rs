@@ -13,9 +13,13 @@ use std::time::Duration;
 
 /// One question with its answers.
 pub struct Row {
+    /// Name of the world.
     pub world: String,
+    /// The question.
     pub ask: String,
+    /// What the kernel did.
     pub kernel: String,
+    /// What the simulator says.
     pub sim: String,
     /// What disagrees, in words; empty if nothing.
     pub wrong: Vec<String>,
@@ -26,7 +30,10 @@ const LOOKS: usize = 4;
 /// An outcome that is more probable must appear.
 const LIKELY: f64 = 0.2;
 
-/// Builds a world, asks its questions. An error is one of the world's text.
+/// Builds a world, asks its questions.
+///
+/// # Errors
+/// The world cannot be built as its text says.
 pub fn judge(recipe: &Recipe, drops: &mut Drops, wholly: bool) -> Result<Vec<Row>, String> {
     let world = World::build(recipe)?;
     let cluster = world.cluster(wholly)?;

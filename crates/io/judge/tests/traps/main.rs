@@ -1,31 +1,32 @@
 //! The kernel as the referee of the simulator: small worlds of network namespaces, one or more for each place where a
-//! plausible model of the packet path is wrong. See `world/` for how they are written. `NETWHY_WORLD=nat:` runs only the
+//! plausible model of the packet path is wrong. See `netwhy_judge::world` for how they are written. `NETWHY_WORLD=nat:` runs only the
 //! worlds whose names contain that.
 
-mod world;
+mod generate;
 
+use generate::rp_filter;
+use netwhy_judge::world::{Drops, Recipe, Row, World, judge, recipes};
 use netwhy_model::{Netns, Patch};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock};
-use world::{Drops, Recipe, Row, World, judge, recipes, rp_filter};
 
 /// Files of worlds.
 const FILES: &[(&str, &str)] = &[
-    ("topologies", include_str!("world/worlds/topologies.txt")),
-    ("br_netfilter", include_str!("world/worlds/br_netfilter.txt")),
-    ("order", include_str!("world/worlds/order.txt")),
-    ("conntrack", include_str!("world/worlds/conntrack.txt")),
-    ("masquerade", include_str!("world/worlds/masquerade.txt")),
-    ("icmp", include_str!("world/worlds/icmp.txt")),
-    ("local", include_str!("world/worlds/local.txt")),
-    ("routes", include_str!("world/worlds/routes.txt")),
-    ("neigh", include_str!("world/worlds/neigh.txt")),
-    ("bridge", include_str!("world/worlds/bridge.txt")),
-    ("vxlan", include_str!("world/worlds/vxlan.txt")),
-    ("matches", include_str!("world/worlds/matches.txt")),
-    ("rp_filter", include_str!("world/worlds/rp_filter.txt")),
-    ("nat", include_str!("world/worlds/nat.txt")),
-    ("native", include_str!("world/worlds/native.txt")),
+    ("topologies", include_str!("worlds/topologies.txt")),
+    ("br_netfilter", include_str!("worlds/br_netfilter.txt")),
+    ("order", include_str!("worlds/order.txt")),
+    ("conntrack", include_str!("worlds/conntrack.txt")),
+    ("masquerade", include_str!("worlds/masquerade.txt")),
+    ("icmp", include_str!("worlds/icmp.txt")),
+    ("local", include_str!("worlds/local.txt")),
+    ("routes", include_str!("worlds/routes.txt")),
+    ("neigh", include_str!("worlds/neigh.txt")),
+    ("bridge", include_str!("worlds/bridge.txt")),
+    ("vxlan", include_str!("worlds/vxlan.txt")),
+    ("matches", include_str!("worlds/matches.txt")),
+    ("rp_filter", include_str!("worlds/rp_filter.txt")),
+    ("nat", include_str!("worlds/nat.txt")),
+    ("native", include_str!("worlds/native.txt")),
 ];
 
 /// Known disagreements: world, question, reason. One that is gone must leave the list.

@@ -6,23 +6,32 @@ use std::net::SocketAddrV4;
 /// One world to build and ask.
 #[derive(Clone, Debug)]
 pub struct Recipe {
+    /// Name.
     pub name: String,
+    /// Lines, topologies expanded.
     pub lines: Vec<String>,
 }
 
 /// One question.
 #[derive(Clone, Debug)]
 pub struct Ask {
+    /// As written.
     pub text: String,
+    /// Namespace of the client.
     pub client: String,
+    /// 6 or 17.
     pub proto: u8,
+    /// Destination.
     pub to: SocketAddrV4,
+    /// How often it is asked.
     pub tries: usize,
+    /// The answer comes after a second or more.
     pub slow: bool,
     /// All ways it can end, as `Seen` prints them.
     pub want: Vec<String>,
     /// `REASON@function`.
     pub drop: Option<String>,
+    /// The simulator may not know.
     pub may_be_unknown: bool,
 }
 

@@ -20,12 +20,15 @@ pub struct World {
     /// Names in the order of their making.
     order: Vec<String>,
     servers: Option<Servers>,
+    /// Its questions.
     pub asks: Vec<Ask>,
     /// Namespace, and whether its connection table must hold something afterwards.
     pub tracked: Vec<(String, bool)>,
 }
 
+/// One namespace of a world.
 pub struct Space {
+    /// Handle.
     pub netns: Netns,
     dir: String,
     role: Role,
@@ -64,6 +67,10 @@ struct Batch {
 }
 
 impl World {
+    /// Builds it.
+    ///
+    /// # Errors
+    /// A line that is not understood, or that the kernel or a tool refuses.
     pub fn build(recipe: &Recipe) -> Result<World, String> {
         let mut world = World {
             spaces: BTreeMap::new(),
@@ -100,6 +107,10 @@ impl World {
         Ok(world)
     }
 
+    /// A namespace by its name in the text.
+    ///
+    /// # Errors
+    /// There is none.
     pub fn space(&self, name: &str) -> Result<&Space, String> {
         self.spaces.get(name).ok_or_else(|| format!("no namespace {name}"))
     }
@@ -223,6 +234,9 @@ impl World {
     }
 
     /// What netwhy reads of it; plain hosts are read with fewer commands, unless `wholly`.
+    ///
+    /// # Errors
+    /// A command that reads fails.
     pub fn cluster(&self, wholly: bool) -> Result<Cluster, String> {
         let short = |name: &&String| !wholly && self.spaces[*name].plain;
         let target = |name: &String| {
@@ -259,6 +273,10 @@ impl World {
         Ok(Cluster::build(snapshot))
     }
 
+    /// The namespace in the model.
+    ///
+    /// # Errors
+    /// It was not read.
     pub fn id(&self, cluster: &Cluster, name: &str) -> Result<NetnsId, String> {
         let dir = &self.space(name)?.dir;
         let found = cluster.netns.iter().find(|n| n.dir == *dir);
@@ -273,11 +291,17 @@ impl World {
     }
 
     /// Writes a sysctl.
+    ///
+    /// # Errors
+    /// The kernel refuses.
     pub fn write(&self, ns: &str, key: &str, value: &str) -> Result<(), String> {
         write_all(self.space(ns)?, &[format!("{key}={value}")])
     }
 
     /// Whether the connection table of a namespace holds something.
+    ///
+    /// # Errors
+    /// It cannot be read.
     pub fn tracks(&self, ns: &str) -> Result<bool, String> {
         let read = self
             .space(ns)?
