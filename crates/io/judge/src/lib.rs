@@ -6,6 +6,7 @@
 //! | [`grade`] | findings with injected faults, and the matrix with what it was before |
 //! | [`live`] | (a living lab becomes a cluster of the model, and a matrix) |
 //! | [`predict`] | the simulator with real sockets in a lab |
+//! | [`referee`] | the simulator with the kernel, in random worlds |
 //! | [`rename`] | answers about a cluster with answers about the same cluster under other names |
 //! | [`world`] | the simulator with the kernel, in small worlds that are written as text |
 //! | [`question`] | (a question as a file of flows asks it becomes a flow of the model) |
@@ -16,6 +17,7 @@ pub mod grade;
 pub mod live;
 pub mod predict;
 pub mod question;
+pub mod referee;
 pub mod rename;
 pub mod score;
 pub mod world;

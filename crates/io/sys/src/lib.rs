@@ -19,6 +19,7 @@ pub mod netns;
 pub mod packet;
 pub mod process;
 pub mod sysctl;
+pub mod tap;
 
 pub use exec::{ExecError, Limits, Output, run_in};
 pub use netns::Netns;

@@ -1,12 +1,15 @@
 //! The driver: a queue of packets, the state that they leave, the record of what happened.
 
+use crate::arrival::{Event, Frame};
 use crate::flow::Options;
+use crate::ip::FragQueue;
 use crate::oracle::{Oracle, Question};
 use crate::reason::{DropReason, Stage};
 use crate::skb::Skb;
 use crate::state::{Asker, Client, Conn, HopKey, Learned, Server, Vtep};
 use crate::trace::{Assumption, Detail, Disposition, End, RuleRef, Step};
 use crate::{dev, ip};
+use netwhy_model::link::Link;
 use netwhy_model::{Cluster, Fact, GapId, Netns, NetnsId};
 use std::collections::VecDeque;
 use std::net::Ipv4Addr;
@@ -23,6 +26,7 @@ pub(crate) struct Engine<'a> {
     pub learned: Vec<Learned>,
     pub askers: Vec<Asker>,
     pub vteps: Vec<Vtep>,
+    pub fragments: Vec<FragQueue>,
     /// VXLAN devices that took a frame of another engine's question out of its packet.
     pub arrived: Vec<(NetnsId, u32)>,
     /// Questions inside questions.
@@ -40,8 +44,18 @@ pub(crate) struct Engine<'a> {
     pub undecided: Option<End>,
     /// First delivery to a socket that is not the client's.
     pub delivered: Option<(NetnsId, u16, Ipv4Addr)>,
+    /// What an observer of the links and of the drop reasons sees, if there is one.
+    pub watch: Option<Watch>,
     packets: u16,
     budget: usize,
+}
+
+/// Notes for an observer.
+#[derive(Default)]
+pub(crate) struct Watch {
+    pub events: Vec<Event>,
+    /// Rules that matched, each time.
+    pub hits: Vec<(NetnsId, RuleRef)>,
 }
 
 /// A packet that waits.
@@ -67,6 +81,7 @@ impl<'a> Engine<'a> {
             learned: Vec::new(),
             askers: Vec::new(),
             vteps: Vec::new(),
+            fragments: Vec::new(),
             arrived: Vec::new(),
             depth: 0,
             hops: Vec::new(),
@@ -77,6 +92,7 @@ impl<'a> Engine<'a> {
             refusal_end: None,
             undecided: None,
             delivered: None,
+            watch: None,
             packets: 0,
             budget: options.steps_max,
         }
@@ -157,6 +173,13 @@ impl<'a> Engine<'a> {
     }
 
     pub fn drop_by(&mut self, ns: &Netns, skb: &Skb, stage: Stage, reason: DropReason, rule: Option<RuleRef>) {
+        if let Some(watch) = self.watch.as_mut().filter(|_| self.now_ms == 0) {
+            watch.events.push(Event::Dropped {
+                netns: ns.id,
+                stage,
+                reason,
+            });
+        }
         if skb.copy && reason == DropReason::Otherhost {
             return;
         }
@@ -174,6 +197,48 @@ impl<'a> Engine<'a> {
                 left_to: None,
             });
         }
+    }
+
+    /// A frame leaves the model by a link, for an observer.
+    pub fn sent(&mut self, ns: &Netns, link: &Link, skb: &Skb) {
+        if let Some(watch) = self.watch.as_mut().filter(|_| self.now_ms == 0) {
+            watch.events.push(Event::Sent {
+                netns: ns.id,
+                link: link.index,
+                frame: Frame::of(skb),
+            });
+        }
+    }
+
+    /// A neighbour is asked for that is not in the model, for an observer.
+    pub fn asked(&mut self, ns: &Netns, link: &Link, addr: Ipv4Addr) {
+        if let Some(watch) = self.watch.as_mut().filter(|_| self.now_ms == 0) {
+            watch.events.push(Event::Asked {
+                netns: ns.id,
+                link: link.index,
+                addr,
+            });
+        }
+    }
+
+    /// A rule matched, for an observer.
+    pub fn hit(&mut self, ns: &Netns, rule: RuleRef) {
+        if let Some(watch) = &mut self.watch {
+            watch.hits.push((ns.id, rule));
+        }
+    }
+
+    /// A socket took a packet, for an observer.
+    pub fn taken(&mut self, ns: &Netns, port: u16) {
+        if let Some(watch) = self.watch.as_mut().filter(|_| self.now_ms == 0) {
+            watch.events.push(Event::Taken { netns: ns.id, port });
+        }
+    }
+
+    /// The next packet of a script: what was noted of the last one, and a full budget.
+    pub fn next(&mut self) -> Option<Watch> {
+        self.budget = self.options.steps_max;
+        self.watch.replace(Watch::default())
     }
 
     /// The packet goes where the model does not reach.

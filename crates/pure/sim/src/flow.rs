@@ -46,6 +46,10 @@ pub struct Options {
     pub steps_max: usize,
     /// Also send a full-size segment with DF each way after the connection is made.
     pub full_size: bool,
+    /// `ip_error()` has told this peer enough (`net.ipv4.route.error_burst`): it is silent.
+    pub errors_spent: bool,
+    /// Visit every rule of a chain instead of those that the index gives.
+    pub linear: bool,
     /// Keep the steps of each outcome.
     pub steps: bool,
 }
@@ -57,6 +61,8 @@ impl Default for Options {
             worlds_max: 64,
             steps_max: 4000,
             full_size: false,
+            errors_spent: false,
+            linear: false,
             steps: true,
         }
     }

@@ -22,6 +22,7 @@
 //! client's socket. Forks (random rules, unread facts) are explored by running the conversation again with another
 //! choice: see [`oracle`].
 
+pub mod arrival;
 mod bridge;
 mod conversation;
 mod dev;

@@ -27,6 +27,18 @@ pub enum DropReason {
     IpInvalidDest,
     /// `IP_INHDR`: TTL exceeded.
     IpInHdr,
+    /// `IP_CSUM`: the checksum of the IP header is wrong.
+    IpCsum,
+    /// `TCP_CSUM`.
+    TcpCsum,
+    /// `UDP_CSUM`.
+    UdpCsum,
+    /// `ICMP_CSUM`.
+    IcmpCsum,
+    /// `INVALID_PROTO`: ICMP that must not be sent to many.
+    InvalidProto,
+    /// `TCP_RESET`: a reset for a socket that has no connection.
+    TcpReset,
     /// `IP_NOPROTO`.
     IpNoProto,
     /// `IP_OUTNOROUTES`.
@@ -35,6 +47,8 @@ pub enum DropReason {
     PktTooBig,
     /// `NEIGH_FAILED`: nobody answers ARP.
     NeighFailed,
+    /// `MAC_INVALID_SOURCE`: a frame from a multicast address.
+    MacInvalidSource,
     /// `NO_TX_TARGET`: the VXLAN device knows no remote for this MAC.
     NoTxTarget,
     /// `VXLAN_VNI_NOT_FOUND`.
@@ -68,10 +82,17 @@ impl DropReason {
             DropReason::IpLocalnet => "IP_LOCALNET",
             DropReason::IpInvalidDest => "IP_INVALID_DEST",
             DropReason::IpInHdr => "IP_INHDR",
+            DropReason::IpCsum => "IP_CSUM",
+            DropReason::TcpCsum => "TCP_CSUM",
+            DropReason::UdpCsum => "UDP_CSUM",
+            DropReason::IcmpCsum => "ICMP_CSUM",
+            DropReason::InvalidProto => "INVALID_PROTO",
+            DropReason::TcpReset => "TCP_RESET",
             DropReason::IpNoProto => "IP_NOPROTO",
             DropReason::IpOutNoRoutes => "IP_OUTNOROUTES",
             DropReason::PktTooBig => "PKT_TOO_BIG",
             DropReason::NeighFailed => "NEIGH_FAILED",
+            DropReason::MacInvalidSource => "MAC_INVALID_SOURCE",
             DropReason::NoTxTarget => "NO_TX_TARGET",
             DropReason::VxlanVniNotFound => "VXLAN_VNI_NOT_FOUND",
             DropReason::LocalMac => "LOCAL_MAC",
@@ -92,6 +113,10 @@ pub enum Stage {
     BrHandleFrame,
     /// `net/bridge/br_input.c`.
     BrHandleFrameFinish,
+    /// `net/bridge/br_netfilter_hooks.c`.
+    BrNfPreRouting,
+    /// `net/bridge/br_netfilter_hooks.c`.
+    BrNfPreRoutingFinish,
     /// `net/bridge/br_forward.c`.
     BrForward,
     /// `net/bridge/br_device.c`.
@@ -134,10 +159,18 @@ pub enum Stage {
     NftDoChain,
     /// `net/ipv4/tcp_ipv4.c`.
     TcpV4Rcv,
+    /// `net/ipv4/tcp_ipv4.c`.
+    TcpV4DoRcv,
+    /// `net/ipv4/tcp_input.c`.
+    TcpRcvStateProcess,
     /// `net/ipv4/udp.c`.
     UdpRcv,
     /// `net/ipv4/icmp.c`.
     IcmpRcv,
+    /// `net/ipv4/ping.c`.
+    PingRcv,
+    /// `net/ipv4/netfilter/nf_reject_ipv4.c`.
+    NfSendReset,
 }
 
 impl Stage {
@@ -148,6 +181,8 @@ impl Stage {
             Stage::NetifReceiveSkb => "__netif_receive_skb_core",
             Stage::BrHandleFrame => "br_handle_frame",
             Stage::BrHandleFrameFinish => "br_handle_frame_finish",
+            Stage::BrNfPreRouting => "br_nf_pre_routing",
+            Stage::BrNfPreRoutingFinish => "br_nf_pre_routing_finish",
             Stage::BrForward => "br_forward",
             Stage::BrDevXmit => "br_dev_xmit",
             Stage::IpRcvCore => "ip_rcv_core",
@@ -168,8 +203,12 @@ impl Stage {
             Stage::VxlanRcv => "vxlan_rcv",
             Stage::NfHookSlow => "nf_hook_slow",
             Stage::NftDoChain => "nft_do_chain",
+            Stage::TcpRcvStateProcess => "tcp_rcv_state_process",
+            Stage::TcpV4DoRcv => "tcp_v4_do_rcv",
             Stage::TcpV4Rcv => "tcp_v4_rcv",
             Stage::UdpRcv => "__udp4_lib_rcv",
+            Stage::NfSendReset => "nf_send_reset",
+            Stage::PingRcv => "ping_rcv",
             Stage::IcmpRcv => "icmp_rcv",
         }
     }

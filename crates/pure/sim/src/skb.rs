@@ -16,6 +16,20 @@ pub(crate) struct Skb {
     pub dst: Ipv4Addr,
     pub ttl: u8,
     pub df: bool,
+    /// DSCP and ECN bits.
+    pub tos: u8,
+    /// Offset in bytes, and whether more follow, of a fragment.
+    pub frag: Option<(u16, bool)>,
+    /// IP identification.
+    pub id: u16,
+    /// Sent by the socket of ICMP, which holds its lock until the packet has left the host: no error is sent about it.
+    pub icmp_locked: bool,
+    /// Data of the fragments that it was put together from (bytes): it leaves in fragments again.
+    pub parts: Vec<u32>,
+    /// Another copy shares its data: it does not leave as it came.
+    pub shared: bool,
+    /// What a receiver finds wrong with it.
+    pub flaw: Option<Flaw>,
     /// IP total length in bytes.
     pub len: u32,
     pub l4: L4,
@@ -29,6 +43,8 @@ pub(crate) struct Skb {
     pub sabotage: bool,
     pub ct: Option<CtRef>,
     pub untracked: bool,
+    /// An error about a packet that is not tracked: it cannot be made untracked itself (`nf_ct_attach()` of nothing).
+    pub attached: bool,
     pub route: Option<Dst>,
     /// The source port was chosen by a kernel: any of `ip_local_port_range`.
     pub sport_any: bool,
@@ -42,10 +58,22 @@ pub(crate) struct Skb {
     pub copy: bool,
 }
 
+/// Checksums that are wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flaw {
+    IpChecksum,
+    /// Of TCP, UDP or ICMP.
+    Checksum,
+    /// A protocol without a checksum that REJECT knows.
+    Unverified,
+}
+
 /// `PACKET_*`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PktType {
     Host,
+    Broadcast,
+    Multicast,
     OtherHost,
 }
 
@@ -118,6 +146,8 @@ pub(crate) struct Dst {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DstKind {
     Local,
+    /// Local, to many.
+    Broadcast,
     Forward,
     Output,
     /// `dst.error`.
@@ -156,6 +186,13 @@ impl Skb {
             dst,
             ttl: 64,
             df: true,
+            tos: 0,
+            frag: None,
+            id: 0,
+            icmp_locked: false,
+            parts: Vec::new(),
+            shared: false,
+            flaw: None,
             len: HEADER_LEN,
             l4,
             mark: 0,
@@ -165,6 +202,7 @@ impl Skb {
             sabotage: false,
             ct: None,
             untracked: false,
+            attached: false,
             route: None,
             sport_any: false,
             packet: 0,
@@ -229,9 +267,11 @@ impl Skb {
     /// `skb_scrub_packet()` between namespaces (`net/core/skbuff.c`).
     pub fn scrub(&mut self, same_netns: bool) {
         self.pkt_type = PktType::Host;
+        self.icmp_locked = false;
         self.route = None;
         self.ct = None;
         self.untracked = false;
+        self.attached = false;
         self.physin = None;
         self.physout = None;
         self.sabotage = false;

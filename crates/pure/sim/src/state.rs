@@ -1,5 +1,6 @@
 //! What a conversation adds to a namespace: connections, sockets, learned entries.
 
+use crate::nf::conntrack_tcp::{Index, TcpState};
 use crate::skb::Tuple;
 use crate::trace::ClientSees;
 use netwhy_model::NetnsId;
@@ -21,6 +22,12 @@ pub(crate) struct Conn {
     pub snat: bool,
     pub dnat: bool,
     pub mark: u32,
+    /// Of TCP.
+    pub tcp: TcpState,
+    /// The last packet: what it was, and whether it was a reply.
+    pub last: (Index, bool),
+    /// A reset killed it.
+    pub dead: bool,
     /// SNAT chose a port.
     pub snat_port_any: bool,
     /// Random choices made before and after its creation decide its translation.

@@ -4,6 +4,7 @@ use super::read::plain_host;
 use super::text::{Ask, Recipe, ask};
 use netwhy_collect::{Budget, Detail, NetnsRef, Plan, Role, Target, collect};
 use netwhy_model::{Cluster, NetnsId};
+use netwhy_sys::tap::Tap;
 use netwhy_sys::{Limits, Netns, run_in, sysctl};
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -20,6 +21,10 @@ pub struct World {
     /// Names in the order of their making.
     order: Vec<String>,
     servers: Option<Servers>,
+    /// Sockets that nobody reads.
+    held: Vec<Listener>,
+    /// TAP devices: namespace, name, handle.
+    pub taps: Vec<(String, String, Tap)>,
     /// Its questions.
     pub asks: Vec<Ask>,
     /// Namespace, and whether its connection table must hold something afterwards.
@@ -76,6 +81,8 @@ impl World {
             spaces: BTreeMap::new(),
             order: Vec::new(),
             servers: None,
+            held: Vec::new(),
+            taps: Vec::new(),
             asks: Vec::new(),
             tracked: Vec::new(),
         };
@@ -89,6 +96,12 @@ impl World {
             let words: Vec<&str> = line.split_whitespace().collect();
             match words.as_slice() {
                 ["ns", name, kind @ ..] => world.add(name, kind)?,
+                ["tap", end, mac] => world.tap(&mut batch, end, mac)?,
+                [ns, "hold", proto, port, addr @ ..] => {
+                    world.flush(&mut batch)?;
+                    let held = world.listen(ns, proto, port, addr.first())?;
+                    world.held.push(held);
+                }
                 ["veth", one, two] => world.pair(&mut batch, one, two)?,
                 [ns, "serve", proto, port, addr @ ..] => {
                     world.flush(&mut batch)?;
@@ -168,6 +181,14 @@ impl World {
         )?;
         self.queue(batch, &ns1, "ip", format!("link set {dev1} up"))?;
         self.queue(batch, &ns2, "ip", format!("link set {dev2} up"))
+    }
+
+    fn tap(&mut self, batch: &mut Batch, end: &str, mac: &str) -> Result<(), String> {
+        self.flush(batch)?;
+        let (ns, dev) = end.split_once(':').ok_or(format!("tap NS:DEV MAC: {end}"))?;
+        let tap = Tap::create(&self.space(ns)?.netns, dev).map_err(|e| format!("tap {end}: {e}"))?;
+        self.taps.push((ns.to_owned(), dev.to_owned(), tap));
+        self.queue(batch, ns, "ip", format!("link set {dev} address {mac} up"))
     }
 
     fn queue(&mut self, batch: &mut Batch, ns: &str, tool: &str, line: String) -> Result<(), String> {

@@ -6,7 +6,8 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io;
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 const TRACEFS: &str = "/sys/kernel/tracing";
@@ -15,6 +16,8 @@ const TRACEFS: &str = "/sys/kernel/tracing";
 pub struct Drops {
     dir: PathBuf,
     marks: usize,
+    /// `trace_pipe`, where each event is read once.
+    pipe: Option<fs::File>,
 }
 
 impl Drops {
@@ -26,7 +29,11 @@ impl Drops {
         sweep(name);
         let dir = Path::new(TRACEFS).join(format!("instances/{name}-{}", std::process::id()));
         fs::create_dir(&dir)?;
-        let drops = Drops { dir, marks: 0 };
+        let drops = Drops {
+            dir,
+            marks: 0,
+            pipe: None,
+        };
         drops.write("buffer_size_kb", "256")?;
         let event = "events/skb/kfree_skb";
         let format = fs::read_to_string(drops.dir.join(event).join("format"))?;
@@ -50,6 +57,32 @@ impl Drops {
     pub fn begin(&mut self) {
         self.marks += 1;
         let _ = self.write("trace_marker", &format!("mark {} end", self.marks));
+    }
+
+    /// What was dropped since the last call, as `REASON@function`, everything.
+    ///
+    /// # Errors
+    /// The pipe cannot be read.
+    pub fn drain(&mut self) -> io::Result<Vec<String>> {
+        if self.pipe.is_none() {
+            let pipe = fs::OpenOptions::new()
+                .read(true)
+                .custom_flags(nix::libc::O_NONBLOCK)
+                .open(self.dir.join("trace_pipe"))?;
+            self.pipe = Some(pipe);
+        }
+        let mut bytes = Vec::new();
+        let mut buffer = [0; 4096];
+        while let Some(pipe) = &mut self.pipe {
+            match pipe.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(length) => bytes.extend_from_slice(&buffer[..length]),
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
+                Err(e) => return Err(e),
+            }
+        }
+        let text = String::from_utf8_lossy(&bytes);
+        Ok(text.lines().filter_map(event).collect())
     }
 
     /// What was dropped since, as `REASON@function`.

@@ -6,6 +6,8 @@
 //! ns n node                     a namespace: node, pod NODE, or outside
 //! veth n:va a:eth0              a pair, both ends up
 //! n ip addr add ...             ip, bridge, nft, ipset, iptables, legacy (iptables of both backends), sysctl KEY=VALUE
+//! tap n:t0 MAC                  a TAP device, up
+//! b hold tcp 8080 [ADDR]        a bound socket that nobody reads; udp too
 //! b serve tcp 8080 [ADDR]       answers with its name, the port and the client's address; udp too
 //! n tracked yes                 afterwards connection tracking holds entries there, or not
 //! ? a tcp 10.1.0.3:8080 [x40] [slow] = ok b:8080 10.1.0.2 | refused ; NETFILTER_DROP@nft_do_chain

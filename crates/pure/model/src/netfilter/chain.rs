@@ -60,13 +60,18 @@ impl Chain {
         }
     }
 
+    /// Numbers of all rules.
+    pub fn every(&self) -> Candidates<'_> {
+        Candidates {
+            lists: [&[], &[], &[]],
+            all: 0..self.rules.len() as u32,
+        }
+    }
+
     /// Numbers of the rules that may match a packet to this address and port, in order. A superset of those that do.
     pub fn candidates(&self, daddr: Ipv4Addr, proto: u8, dport: u16) -> Candidates<'_> {
         if !self.index.on {
-            return Candidates {
-                lists: [&[], &[], &[]],
-                all: 0..self.rules.len() as u32,
-            };
+            return self.every();
         }
         let a = self.index.by_daddr.get(&daddr).map_or(&[][..], |v| v);
         let p = self.index.by_dport.get(&(proto, dport)).map_or(&[][..], |v| v);

@@ -5,6 +5,7 @@
 use super::br_netfilter::{Bridged, br_nf_forward_ip};
 use crate::dev::dev_queue_xmit;
 use crate::engine::Engine;
+use crate::ip::ip_fragment;
 use crate::reason::{DropReason, Stage};
 use crate::skb::Skb;
 use crate::trace::Detail;
@@ -51,14 +52,17 @@ pub(crate) fn br_forward<'a>(
         return eng.drop(ns, &skb, Stage::BrHandleFrameFinish, DropReason::NotSpecified);
     };
     if !out.up || !should_deliver(from, out) {
-        let stage = if from.is_some() {
-            Stage::BrHandleFrameFinish
-        } else {
-            Stage::BrDevXmit
-        };
-        return eng.drop(ns, &skb, stage, DropReason::NotSpecified);
+        return eng.drop(ns, &skb, bridge_stage(from), DropReason::NotSpecified);
     }
     deliver(eng, ns, bridge, from, out, skb);
+}
+
+/// Where a frame is that the bridge cannot send: in the way of a port's frame, or of the host's own.
+fn bridge_stage(from: Option<&Link>) -> Stage {
+    match from {
+        Some(_) => Stage::BrHandleFrameFinish,
+        None => Stage::BrDevXmit,
+    }
 }
 
 fn deliver<'a>(
@@ -80,7 +84,13 @@ fn deliver<'a>(
     if from.is_some() && br_nf_forward_ip(eng, ns, bridge, out, &mut skb) == Bridged::Ended {
         return;
     }
-    dev_queue_xmit(eng, ns, out, skb);
+    // br_nf_ip_fragment(): what was put together for the hooks leaves as it came.
+    if skb.parts.is_empty() {
+        return dev_queue_xmit(eng, ns, out, skb);
+    }
+    for part in ip_fragment(&skb, out.mtu) {
+        dev_queue_xmit(eng, ns, out, part);
+    }
 }
 
 /// To every port that may have it. Copies that end at a pod whose MAC it is not are not followed: it drops them as OTHERHOST.
@@ -99,20 +109,41 @@ pub(super) fn br_flood<'a>(eng: &mut Engine<'a>, ns: &'a Netns, bridge: &'a Link
         .collect();
     if wanted.is_empty() {
         let stage = if ports.is_empty() {
-            Stage::BrHandleFrameFinish
+            bridge_stage(from)
         } else {
             Stage::IpRcvCore
         };
         let reason = if ports.is_empty() {
-            DropReason::NotSpecified
+            DropReason::NoTxTarget
         } else {
             DropReason::Otherhost
         };
         return eng.drop(ns, &skb, stage, reason);
     }
-    for port in &wanted {
+    for (at, port) in wanted.iter().enumerate() {
         let mut copy = skb.clone();
         copy.copy |= wanted.len() > 1;
+        // The newest port comes first, the oldest gets the frame itself.
+        copy.shared = at > 0;
+        deliver(eng, ns, bridge, from, port, copy);
+    }
+}
+
+/// A broadcast or multicast frame to every other port (`br_flood()`).
+pub(super) fn br_flood_many<'a>(
+    eng: &mut Engine<'a>,
+    ns: &'a Netns,
+    bridge: &'a Link,
+    from: Option<&'a Link>,
+    skb: &Skb,
+) {
+    let Ok(links) = &ns.links else { return };
+    let ports = links.iter().filter(|l| l.master == Some(bridge.index) && l.up);
+    let ports: Vec<&'a Link> = ports.filter(|l| should_deliver(from, l)).collect();
+    for port in ports {
+        let mut copy = skb.clone();
+        copy.copy = true;
+        copy.shared = true;
         deliver(eng, ns, bridge, from, port, copy);
     }
 }
@@ -134,6 +165,9 @@ fn may_want(eng: &Engine<'_>, port: &Link, mac: Mac) -> bool {
 
 /// The bridge as a device of the host.
 pub(crate) fn br_dev_xmit<'a>(eng: &mut Engine<'a>, ns: &'a Netns, bridge: &'a Link, skb: Skb) {
+    if skb.eth_dst.is_multicast() {
+        return br_flood_many(eng, ns, bridge, None, &skb);
+    }
     match fdb_find(eng, ns, bridge, &skb) {
         Some(to) if to != bridge.index => br_forward(eng, ns, bridge, None, to, skb),
         Some(_) => eng.drop(ns, &skb, Stage::BrDevXmit, DropReason::NotSpecified),

@@ -2,7 +2,7 @@
 //!
 //! Kernel: `br_handle_frame()`, `br_handle_frame_finish()`, `br_pass_frame_up()` (`net/bridge/br_input.c`, 6.18).
 
-use super::br_forward::{br_flood, br_forward, fdb_find};
+use super::br_forward::{br_flood, br_flood_many, br_forward, fdb_find};
 use super::br_netfilter::{Bridged, br_nf_pre_routing};
 use crate::engine::Engine;
 use crate::ip::ip_rcv;
@@ -15,10 +15,14 @@ use netwhy_model::link::Link;
 
 pub(crate) fn br_handle_frame<'a>(eng: &mut Engine<'a>, ns: &'a Netns, port: &'a Link, bridge: &'a Link, mut skb: Skb) {
     if !bridge.up {
-        return eng.drop(ns, &skb, Stage::BrHandleFrameFinish, DropReason::NotSpecified);
+        // br_stp_disable_bridge(): its ports are disabled.
+        return eng.drop(ns, &skb, Stage::BrHandleFrame, DropReason::BridgeIngressStpState);
     }
     if port.port.as_ref().is_some_and(|p| !p.forwarding) {
         return eng.drop(ns, &skb, Stage::BrHandleFrame, DropReason::BridgeIngressStpState);
+    }
+    if skb.eth_src.is_multicast() || skb.eth_src.is_zero() {
+        return eng.drop(ns, &skb, Stage::BrHandleFrame, DropReason::MacInvalidSource);
     }
     match br_nf_pre_routing(eng, ns, port, bridge, &mut skb) {
         Bridged::GoOn => br_handle_frame_finish(eng, ns, port, bridge, skb),
@@ -42,7 +46,9 @@ pub(crate) fn br_handle_frame_finish<'a>(
             port: port.index,
         });
     }
-    if skb.eth_dst.is_broadcast() {
+    if skb.eth_dst.is_multicast() {
+        // A broadcast is one too. Without snooping all ports get it, and the host.
+        br_flood_many(eng, ns, bridge, Some(port), &skb);
         return pass_up(eng, ns, bridge, skb);
     }
     match fdb_find(eng, ns, bridge, &skb) {
@@ -63,6 +69,8 @@ fn pass_up<'a>(eng: &mut Engine<'a>, ns: &'a Netns, bridge: &'a Link, mut skb: S
         },
     );
     skb.dev = bridge.index;
-    skb.pkt_type = PktType::Host;
+    if skb.eth_dst == bridge.mac {
+        skb.pkt_type = PktType::Host;
+    }
     ip_rcv(eng, ns, skb);
 }

@@ -7,9 +7,9 @@
 use crate::engine::Engine;
 use crate::neigh::{Resolved, neigh_resolve};
 use crate::nf::{Hooked, nf_hook};
-use crate::reason::Stage;
+use crate::reason::{DropReason, Stage};
 use crate::route::{InputError, ip_route_input};
-use crate::skb::{Dst, DstKind, PktType, Skb};
+use crate::skb::{Dst, DstKind, Flaw, PktType, Skb};
 use netwhy_model::Netns;
 use netwhy_model::link::Link;
 use netwhy_model::netfilter::Hook;
@@ -36,10 +36,17 @@ pub(super) fn br_nf_pre_routing<'a>(
     if !calls_iptables(eng, ns, bridge) {
         return Bridged::GoOn;
     }
+    if skb.flaw == Some(Flaw::IpChecksum) {
+        // br_validate_ipv4()
+        eng.drop(ns, skb, Stage::BrNfPreRouting, DropReason::IpInHdr);
+        return Bridged::Ended;
+    }
     skb.physin = Some(port.index);
     skb.dev = bridge.index;
     let was_other = skb.pkt_type == PktType::OtherHost;
-    skb.pkt_type = PktType::Host;
+    if was_other {
+        skb.pkt_type = PktType::Host;
+    }
     let before = skb.dst;
     if nf_hook(eng, ns, Hook::PreRouting, skb, bridge.index, 0) == Hooked::Drop {
         return Bridged::Ended;
@@ -64,7 +71,7 @@ fn redirected<'a>(eng: &mut Engine<'a>, ns: &'a Netns, port: &'a Link, bridge: &
         }
         Err(InputError::Martian(reason)) => {
             // Not -EHOSTUNREACH: freed, as for most martians.
-            eng.drop(ns, skb, Stage::IpRouteInputSlow, reason);
+            eng.drop(ns, skb, Stage::BrNfPreRoutingFinish, reason);
             return Bridged::Ended;
         }
     }
@@ -121,13 +128,18 @@ pub(super) fn br_nf_forward_ip<'a>(
     skb.sabotage = false;
     skb.physout = Some(out.index);
     // nf_bridge->pkt_otherhost: the hooks see a packet for this host.
-    let pkt_type = std::mem::replace(&mut skb.pkt_type, PktType::Host);
+    let was_other = skb.pkt_type == PktType::OtherHost;
+    if was_other {
+        skb.pkt_type = PktType::Host;
+    }
     if nf_hook(eng, ns, Hook::Forward, skb, bridge.index, bridge.index) == Hooked::Drop {
         return Bridged::Ended;
     }
     if nf_hook(eng, ns, Hook::PostRouting, skb, 0, bridge.index) == Hooked::Drop {
         return Bridged::Ended;
     }
-    skb.pkt_type = pkt_type;
+    if was_other {
+        skb.pkt_type = PktType::OtherHost;
+    }
     Bridged::GoOn
 }

@@ -33,6 +33,7 @@ pub(crate) fn dev_queue_xmit<'a>(eng: &mut Engine<'a>, ns: &'a Netns, link: &'a 
             skb.dev = link.index;
             skb.pkt_type = PktType::Host;
             skb.physin = None;
+            skb.icmp_locked = false;
             eng.push(Item::Loopback { netns: ns.id, skb });
         }
         LinkKind::Veth { peer: Some(peer), .. } => veth_xmit(eng, ns, *peer, skb),
@@ -42,6 +43,7 @@ pub(crate) fn dev_queue_xmit<'a>(eng: &mut Engine<'a>, ns: &'a Netns, link: &'a 
             Some(_) => segment_xmit(eng, ns, link, skb),
             None => {
                 let to = skb.dst;
+                eng.sent(ns, link, &skb);
                 eng.left(ns, &skb, to);
             }
         },
@@ -71,8 +73,12 @@ fn veth_xmit<'a>(eng: &mut Engine<'a>, ns: &'a Netns, peer: (NetnsId, u32), mut 
 
 /// `eth_type_trans()`: whose frame is it?
 pub(crate) fn eth_type(skb: &Skb, link: &Link) -> PktType {
-    if skb.eth_dst == link.mac || skb.eth_dst.is_broadcast() || link.noarp {
+    if skb.eth_dst == link.mac || link.noarp {
         PktType::Host
+    } else if skb.eth_dst.is_broadcast() {
+        PktType::Broadcast
+    } else if skb.eth_dst.is_multicast() {
+        PktType::Multicast
     } else {
         PktType::OtherHost
     }

@@ -5,23 +5,48 @@
 
 use crate::engine::{Engine, Item};
 use crate::nf::attach_error;
-use crate::skb::{L4, PktType, Skb};
+use crate::skb::{DstKind, L4, PktType, Skb};
 use netwhy_model::Netns;
 use std::net::Ipv4Addr;
 
+/// Of the error itself, and the most that it may have (RFC 1812, 4.3.2.3), bytes.
+const ICMP_HEADERS: u32 = 28;
+const ERROR_MAX: u32 = 576;
+/// `IPTOS_RT_MASK`, `IPTOS_PREC_INTERNETCONTROL`.
+const RT_TOS: u8 = 0x1e;
+const PREC_INTERNETCONTROL: u8 = 0xc0;
+
+/// `RTCF_LOCAL`.
+fn for_this_host(skb: &Skb) -> bool {
+    skb.route
+        .is_some_and(|r| r.kind == DstKind::Local || r.kind == DstKind::Output && r.dev == LOOPBACK)
+}
+
+/// ifindex of `lo`.
+const LOOPBACK: u32 = 1;
+
 pub(crate) fn icmp_send(eng: &mut Engine<'_>, ns: &Netns, cause: &Skb, kind: u8, code: u8) {
-    if cause.pkt_type != PktType::Host
-        || cause.dst.is_multicast()
-        || cause.dst.is_broadcast()
-        || cause.src.is_unspecified()
+    // icmp_xmit_lock()
+    if cause.icmp_locked {
+        return;
+    }
+    if cause.pkt_type != PktType::Host || cause.src.is_unspecified() {
+        return;
+    }
+    // Not about what was sent to many, nor about a later fragment.
+    if cause.route.is_some_and(|r| r.kind == DstKind::Broadcast) || cause.frag.is_some_and(|(offset, _)| offset > 0) {
+        return;
+    }
+    if let L4::Icmp { kind, .. } = &cause.l4
+        && !matches!(kind, 0 | 8 | 13..=18)
     {
         return;
     }
-    if cause.icmp_error().is_some() {
-        return;
-    }
-    let local = ns.links.as_ref().is_ok_and(|l| l.holding(cause.dst).is_some());
-    let src = if local { cause.dst } else { Ipv4Addr::UNSPECIFIED };
+    let src = if for_this_host(cause) {
+        cause.dst
+    } else {
+        Ipv4Addr::UNSPECIFIED
+    };
     let id = cause.ports().map_or(0, |p| p.0);
     let mut error = Skb::new(
         src,
@@ -33,6 +58,11 @@ pub(crate) fn icmp_send(eng: &mut Engine<'_>, ns: &Netns, cause: &Skb, kind: u8,
             inner: Some(cause.tuple()),
         },
     );
+    // The socket of ICMP does no path MTU discovery.
+    error.df = false;
+    error.icmp_locked = true;
+    error.tos = cause.tos & RT_TOS | PREC_INTERNETCONTROL;
+    error.len = ICMP_HEADERS + cause.len.min(ERROR_MAX - ICMP_HEADERS);
     error.main = false;
     // Nobody hears of an error about a tunnel's packet.
     error.reply = !cause.reply && !matches!(cause.l4, L4::Vxlan { .. });

@@ -6,13 +6,16 @@ use super::{icmp_send, ip_output};
 use crate::engine::Engine;
 use crate::nf::{Hooked, nf_hook};
 use crate::reason::{DropReason, Stage};
-use crate::skb::Skb;
+use crate::skb::{PktType, Skb};
 use netwhy_model::Netns;
 use netwhy_model::netfilter::Hook;
 use netwhy_wire::icmp;
 
 pub(crate) fn ip_forward<'a>(eng: &mut Engine<'a>, ns: &'a Netns, mut skb: Skb) {
     let Some(route) = skb.route else { return };
+    if skb.pkt_type != PktType::Host {
+        return eng.drop(ns, &skb, Stage::IpForward, DropReason::NotSpecified);
+    }
     if skb.ttl <= 1 {
         eng.drop(ns, &skb, Stage::IpForward, DropReason::IpInHdr);
         icmp_send(eng, ns, &skb, icmp::TIME_EXCEEDED, icmp::EXC_TTL);

@@ -2,7 +2,7 @@
 //!
 //! Kernel: `ip_local_deliver()`, `ip_protocol_deliver_rcu()` (`net/ipv4/ip_input.c`, 6.18).
 
-use super::icmp_send;
+use super::{DefragUser, icmp_send, ip_defrag};
 use crate::engine::Engine;
 use crate::nf::{Hooked, nf_hook};
 use crate::reason::{DropReason, Stage};
@@ -12,7 +12,11 @@ use netwhy_model::Netns;
 use netwhy_model::netfilter::Hook;
 use netwhy_wire::icmp;
 
-pub(crate) fn ip_local_deliver<'a>(eng: &mut Engine<'a>, ns: &'a Netns, mut skb: Skb) {
+pub(crate) fn ip_local_deliver<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: Skb) {
+    let Some(mut skb) = ip_defrag(eng, ns, skb, DefragUser::LocalDeliver) else {
+        return;
+    };
+    skb.parts.clear();
     let dev = skb.dev;
     if nf_hook(eng, ns, Hook::LocalIn, &mut skb, dev, 0) == Hooked::Drop {
         return;

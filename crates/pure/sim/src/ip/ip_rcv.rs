@@ -9,7 +9,7 @@ use crate::engine::Engine;
 use crate::nf::{Hooked, nf_hook};
 use crate::reason::{DropReason, Stage};
 use crate::route::{InputError, ip_route_input};
-use crate::skb::{DstKind, PktType, Skb};
+use crate::skb::{DstKind, Flaw, PktType, Skb};
 use netwhy_model::Netns;
 use netwhy_model::netfilter::Hook;
 
@@ -18,6 +18,11 @@ pub(crate) fn ip_rcv<'a>(eng: &mut Engine<'a>, ns: &'a Netns, mut skb: Skb) {
         eng.drop(ns, &skb, Stage::IpRcvCore, DropReason::Otherhost);
         return;
     }
+    if skb.flaw == Some(Flaw::IpChecksum) {
+        return eng.drop(ns, &skb, Stage::IpRcvCore, DropReason::IpCsum);
+    }
+    // memset(IPCB(skb)): what the bridge put together stays together.
+    skb.parts.clear();
     if skb.sabotage {
         skb.sabotage = false;
     } else {
@@ -47,7 +52,7 @@ fn ip_rcv_finish<'a>(eng: &mut Engine<'a>, ns: &'a Netns, mut skb: Skb) {
     match skb.route.map(|r| r.kind) {
         Some(DstKind::Forward) => ip_forward(eng, ns, skb),
         Some(DstKind::Error(errno)) => ip_error(eng, ns, &skb, errno),
-        Some(DstKind::Local | DstKind::Output) => ip_local_deliver(eng, ns, skb),
+        Some(DstKind::Local | DstKind::Broadcast | DstKind::Output) => ip_local_deliver(eng, ns, skb),
         None => {}
     }
 }

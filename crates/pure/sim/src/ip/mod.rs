@@ -1,6 +1,7 @@
 //! The IPv4 layer: `net/ipv4/ip_input.c`, `ip_forward.c`, `ip_output.c`, `icmp.c` (6.18).
 
 mod icmp_send;
+mod ip_defrag;
 mod ip_error;
 mod ip_forward;
 mod ip_local_deliver;
@@ -9,7 +10,8 @@ mod ip_output;
 mod ip_rcv;
 
 pub(crate) use icmp_send::icmp_send;
+pub(crate) use ip_defrag::{DefragUser, FragQueue, ip_defrag};
 pub(crate) use ip_error::ip_error;
 pub(crate) use ip_local_out::{ip_local_out, ip_route_me_harder};
-pub(crate) use ip_output::ip_output;
+pub(crate) use ip_output::{ip_fragment, ip_output};
 pub(crate) use ip_rcv::ip_rcv;

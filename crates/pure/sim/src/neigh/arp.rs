@@ -109,6 +109,7 @@ impl Ask {
             }
             LinkKind::Veth { peer: None, segment } | LinkKind::Device { segment } => {
                 self.open = true;
+                eng.asked(ns, link, self.target);
                 let Some(id) = segment else { return };
                 let ports = eng.cluster.segments[id.0 as usize].ports.clone();
                 for (netns, index) in ports {

@@ -9,7 +9,7 @@ use crate::dev::dev_queue_xmit;
 use crate::engine::Engine;
 use crate::ip::icmp_send;
 use crate::reason::{DropReason, Stage};
-use crate::skb::Skb;
+use crate::skb::{DstKind, Skb};
 use crate::state::Asker;
 use crate::trace::Detail;
 use netwhy_model::link::Link;
@@ -42,6 +42,18 @@ pub(crate) fn neigh_output<'a>(eng: &mut Engine<'a>, ns: &'a Netns, mut skb: Skb
     };
     skb.dev = link.index;
     if link.noarp || matches!(link.kind, netwhy_model::link::LinkKind::Loopback) {
+        return dev_queue_xmit(eng, ns, link, skb);
+    }
+    if route.kind == DstKind::Broadcast {
+        // arp_constructor(): it has the link's broadcast address.
+        skb.eth_src = link.mac;
+        skb.eth_dst = Mac([0xff; 6]);
+        return dev_queue_xmit(eng, ns, link, skb);
+    }
+    if skb.dst.is_multicast() {
+        let [_, b, c, d] = skb.dst.octets();
+        skb.eth_src = link.mac;
+        skb.eth_dst = Mac([1, 0, 0x5e, b & 0x7f, c, d]);
         return dev_queue_xmit(eng, ns, link, skb);
     }
     let next = route.gateway.unwrap_or(skb.dst);

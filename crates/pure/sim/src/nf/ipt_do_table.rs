@@ -48,8 +48,14 @@ pub(crate) fn ipt_do_table<'a>(
         return TableVerdict::Accept;
     };
     let packet = (skb.dst, skb.proto(), skb.ports().map_or(0, |p| p.1));
-    let walk =
-        |chain: ChainId| -> Candidates<'a> { table.chains[chain.0 as usize].candidates(packet.0, packet.1, packet.2) };
+    let linear = eng.options.linear;
+    let walk = |chain: ChainId| -> Candidates<'a> {
+        let chain = &table.chains[chain.0 as usize];
+        match linear {
+            true => chain.every(),
+            false => chain.candidates(packet.0, packet.1, packet.2),
+        }
+    };
     let mut stack: Vec<(ChainId, Candidates<'a>)> = Vec::new();
     let (mut chain, mut rules) = (base, walk(base));
     for _ in 0..VISITS_MAX {
@@ -71,6 +77,7 @@ pub(crate) fn ipt_do_table<'a>(
         if !hits(eng, ns, skb, links, place, hook) {
             continue;
         }
+        eng.hit(ns, place);
         match apply(eng, ns, hook, table, place, &rule.target, skb, links) {
             Go::Next => {}
             Go::Accept => return TableVerdict::Accept,
@@ -170,7 +177,7 @@ fn apply<'a>(
             Go::Next
         }
         Target::NoTrack => {
-            if skb.ct.is_none() {
+            if skb.ct.is_none() && !skb.attached {
                 skb.untracked = true;
                 note(eng, skb);
             }

@@ -4,7 +4,7 @@
 
 use super::nf_hook::Links;
 use crate::engine::Engine;
-use crate::route::{Source, inet_addr_type_dev, reverse_path};
+use crate::route::{LOOPBACK, Reverse, Source, inet_addr_type_dev, reverse_path};
 use crate::skb::{CtInfo, L4, PktType, Skb};
 use netwhy_model::netfilter::{IfPattern, Match, Not, PortSide, Ports, RecentOp, Rule, ct_state};
 use netwhy_model::{GapId, Netns};
@@ -144,6 +144,8 @@ fn hits<'a>(eng: &mut Engine<'a>, ns: &'a Netns, m: &'a Match, skb: &Skb, links:
                 && is_bridged.is_none_or(|w| w == bridged))
             .into()
         }
+        // xt_mac.c: only Ethernet has one.
+        Match::MacSource(_) if skb.dev == LOOPBACK => Hit::No,
         Match::MacSource(want) => is(want, |mac| *mac == skb.eth_src).into(),
         Match::IpRange { src, dst } => {
             let inside = |a: Ipv4Addr| move |r: &(Ipv4Addr, Ipv4Addr)| (r.0..=r.1).contains(&a);
@@ -151,6 +153,8 @@ fn hits<'a>(eng: &mut Engine<'a>, ns: &'a Netns, m: &'a Match, skb: &Skb, links:
         }
         Match::PktType(want) => is(want, |kind| match skb.pkt_type {
             PktType::Host => *kind == 0,
+            PktType::Broadcast => *kind == 1,
+            PktType::Multicast => *kind == 2,
             PktType::OtherHost => *kind == 3,
         })
         .into(),
@@ -300,7 +304,15 @@ fn rpfilter<'a>(
         return Hit::from(!invert);
     }
     let mark = if validmark { skb.mark } else { 0 };
-    match reverse_path(eng, ns, link, skb.src, skb.dst, mark, if loose { 2 } else { 1 }) {
+    let key = Reverse {
+        src: skb.src,
+        dst: skb.dst,
+        mark,
+        iif: LOOPBACK,
+        proto: 0,
+        ports: None,
+    };
+    match reverse_path(eng, ns, link, &key, if loose { 2 } else { 1 }) {
         Source::Good => Hit::from(!invert),
         Source::Bad(_) => Hit::from(invert),
         Source::Unknown(gap) => Hit::Unknown(gap),

@@ -1,6 +1,7 @@
 //! Netfilter: hooks, iptables, connection tracking, address translation (6.18).
 
 mod conntrack;
+pub(crate) mod conntrack_tcp;
 mod ipt_do_table;
 mod matches;
 mod nat;

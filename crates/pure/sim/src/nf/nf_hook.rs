@@ -6,7 +6,7 @@ use super::conntrack::{confirm, nf_conntrack_in};
 use super::ipt_do_table::{TableVerdict, ipt_do_table};
 use super::nat::nf_nat_inet_fn;
 use crate::engine::Engine;
-use crate::ip::ip_route_me_harder;
+use crate::ip::{DefragUser, ip_defrag, ip_route_me_harder};
 use crate::oracle::Question;
 use crate::reason::{DropReason, Stage};
 use crate::skb::Skb;
@@ -44,6 +44,17 @@ pub(crate) fn nf_hook<'a>(
     let links = Links { iif, oif };
     let tracked = nf.conntrack.is_some();
     let tracks_here = tracked && matches!(hook, Hook::PreRouting | Hook::LocalOut);
+    // nf_defrag_ipv4.c: ipv4_conntrack_defrag(), before all others.
+    if tracks_here && skb.frag.is_some() {
+        let user = match hook {
+            Hook::PreRouting => DefragUser::ConntrackIn,
+            _ => DefragUser::ConntrackOut,
+        };
+        match ip_defrag(eng, ns, skb.clone(), user) {
+            Some(whole) => *skb = whole,
+            None => return Hooked::Drop,
+        }
+    }
     let before = if tracks_here {
         entries.partition_point(|e| e.priority < NF_IP_PRI_CONNTRACK)
     } else {

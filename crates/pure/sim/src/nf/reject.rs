@@ -7,13 +7,19 @@ use super::nf_hook::Links;
 use crate::dev::dev_queue_xmit;
 use crate::engine::{Engine, Item};
 use crate::ip::icmp_send;
-use crate::skb::{L4, Skb};
+use crate::reason::{DropReason, Stage};
+use crate::route::{OutputKey, RouteError, inet_addr_type_dev, ip_route_output};
+use crate::skb::{DstKind, L4, Skb};
 use crate::trace::Detail;
 use netwhy_model::Netns;
-use netwhy_model::netfilter::{Hook, RejectWith};
+use netwhy_model::netfilter::{Hook, RejectWith, addr_type};
 use netwhy_wire::icmp;
 
 pub(crate) fn reject<'a>(eng: &mut Engine<'a>, ns: &'a Netns, _hook: Hook, with: RejectWith, skb: &Skb, _links: Links) {
+    // nf_reject_verify_csum(), nf_ip_checksum(): what is damaged gets no answer; nor does a later fragment.
+    if skb.flaw.is_some() || skb.frag.is_some_and(|(offset, _)| offset > 0) {
+        return;
+    }
     match with {
         RejectWith::Icmp(code) => {
             eng.note(
@@ -29,21 +35,31 @@ pub(crate) fn reject<'a>(eng: &mut Engine<'a>, ns: &'a Netns, _hook: Hook, with:
             let L4::Tcp { sport, dport, flags } = skb.l4 else {
                 return;
             };
-            if flags & netwhy_wire::tcp::RST != 0 {
+            let to_many = skb.route.is_some_and(|r| r.kind == DstKind::Broadcast);
+            if flags & netwhy_wire::tcp::RST != 0 || to_many {
                 return;
             }
             eng.note(ns, skb, Detail::Reject { icmp: None });
+            // nf_reject_ip_tcphdr_put(): it acknowledges what did not acknowledge itself.
+            let ack = match flags & netwhy_wire::tcp::ACK {
+                0 => netwhy_wire::tcp::ACK,
+                _ => 0,
+            };
             let mut rst = Skb::new(
                 skb.dst,
                 skb.src,
                 L4::Tcp {
                     sport: dport,
                     dport: sport,
-                    flags: netwhy_wire::tcp::RST | netwhy_wire::tcp::ACK,
+                    flags: netwhy_wire::tcp::RST | ack,
                 },
             );
+            rst.len = 40;
             rst.main = false;
             rst.reply = !skb.reply;
+            if !route(eng, ns, &mut rst) {
+                return;
+            }
             if let Some(port) = skb.physin {
                 return over_the_bridge(eng, ns, port, skb, rst);
             }
@@ -54,6 +70,32 @@ pub(crate) fn reject<'a>(eng: &mut Engine<'a>, ns: &'a Netns, _hook: Hook, with:
             }
             eng.begin(ns, &mut rst);
             eng.push(Item::LocalOut { netns: ns.id, skb: rst });
+        }
+    }
+}
+
+/// `ip_route_me_harder()` with `RTN_UNSPEC`: a source that can be nobody's does not decide. `false`: there is no way back.
+fn route<'a>(eng: &mut Engine<'a>, ns: &'a Netns, rst: &mut Skb) -> bool {
+    let kind = inet_addr_type_dev(ns, rst.src, 0);
+    let key = OutputKey {
+        src: Some(rst.src).filter(|_| matches!(kind, Ok(addr_type::LOCAL | addr_type::UNICAST))),
+        dst: rst.dst,
+        mark: 0,
+        proto: 0,
+        ports: None,
+    };
+    match ip_route_output(eng, ns, &key, None) {
+        Ok((dst, _)) => {
+            rst.route = Some(dst);
+            true
+        }
+        Err(RouteError::Errno(_)) => {
+            eng.drop(ns, rst, Stage::NfSendReset, DropReason::NotSpecified);
+            false
+        }
+        Err(RouteError::Unknown(gap)) => {
+            eng.unknown(ns, rst, Stage::IpRouteOutputKeyHash, gap);
+            false
         }
     }
 }

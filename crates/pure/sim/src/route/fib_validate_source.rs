@@ -5,6 +5,7 @@
 use super::fib_lookup::{FibError, FibKey, fib_lookup};
 use crate::engine::Engine;
 use crate::reason::DropReason;
+use crate::skb::Skb;
 use netwhy_model::fib::RouteKind;
 use netwhy_model::link::Link;
 use netwhy_model::{GapId, Netns};
@@ -21,10 +22,11 @@ pub(crate) fn fib_validate_source<'a>(
     eng: &mut Engine<'a>,
     ns: &'a Netns,
     link: &'a Link,
-    src: Ipv4Addr,
+    skb: &Skb,
     dst: Ipv4Addr,
-    mark: u32,
+    out: u32,
 ) -> Source {
+    let src = skb.src;
     let level = eng.level(&link.conf.rp_filter);
     if level == 0 {
         if eng.flag(&link.conf.accept_local, false) {
@@ -40,7 +42,29 @@ pub(crate) fn fib_validate_source<'a>(
             };
         }
     }
-    reverse_path(eng, ns, link, src, dst, mark, level)
+    let key = Reverse {
+        src,
+        dst,
+        mark: skb.mark,
+        iif: if out == 0 { LOOPBACK } else { out },
+        proto: skb.proto(),
+        ports: skb.ports(),
+    };
+    reverse_path(eng, ns, link, &key, level)
+}
+
+/// ifindex of `lo`.
+pub(crate) const LOOPBACK: u32 = 1;
+
+/// What the way back is looked up by, as the packet has it.
+pub(crate) struct Reverse {
+    pub src: Ipv4Addr,
+    pub dst: Ipv4Addr,
+    pub mark: u32,
+    /// Where the answer would come from: the link that the packet leaves by, `lo` if it stays.
+    pub iif: u32,
+    pub proto: u8,
+    pub ports: Option<(u16, u16)>,
 }
 
 /// The full check; `level` 0 is off, 1 strict, 2 loose.
@@ -48,24 +72,23 @@ pub(crate) fn reverse_path<'a>(
     eng: &mut Engine<'a>,
     ns: &'a Netns,
     link: &'a Link,
-    src: Ipv4Addr,
-    dst: Ipv4Addr,
-    mark: u32,
+    packet: &Reverse,
     level: u8,
 ) -> Source {
     let mark = if eng.flag(&link.conf.src_valid_mark, false) {
-        mark
+        packet.mark
     } else {
         0
     };
     let key = FibKey {
-        src: dst,
-        dst: src,
-        iif: 1,
+        src: packet.dst,
+        dst: packet.src,
+        iif: packet.iif,
         oif: 0,
         mark,
-        proto: 0,
-        ports: None,
+        // fib4_rules_early_flow_dissect(): only where a rule asks for them.
+        proto: packet.proto,
+        ports: packet.ports.map(|(sport, dport)| (dport, sport)),
         any_hop: true,
     };
     let last_resort = if level == 0 {

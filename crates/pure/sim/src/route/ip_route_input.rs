@@ -27,11 +27,23 @@ pub(crate) fn ip_route_input<'a>(
     skb: &mut Skb,
 ) -> Result<(), InputError> {
     let martian = |reason| Err(InputError::Martian(reason));
-    if skb.src.is_multicast() || skb.src.is_broadcast() || skb.src.octets()[0] == 0 {
+    if skb.dst.is_multicast() {
+        return ip_route_input_mc(eng, ns, link, skb);
+    }
+    if skb.src.is_multicast() || skb.src.is_broadcast() {
         return martian(DropReason::IpInvalidSource);
     }
-    if skb.dst.octets()[0] == 0 {
-        return martian(DropReason::IpInvalidDest);
+    let to_all = skb.dst.is_broadcast() || (skb.src.is_unspecified() && skb.dst.is_unspecified());
+    if !to_all {
+        if skb.src.is_unspecified() {
+            return martian(DropReason::IpInvalidSource);
+        }
+        if skb.dst.is_unspecified() {
+            return martian(DropReason::IpInvalidDest);
+        }
+    }
+    if to_all {
+        return to_many(eng, ns, link, skb);
     }
     if (skb.src.is_loopback() || skb.dst.is_loopback()) && !eng.flag(&link.conf.route_localnet, false) {
         return martian(DropReason::IpLocalnet);
@@ -48,17 +60,9 @@ pub(crate) fn ip_route_input<'a>(
         }
     };
     match found.route.kind {
-        RouteKind::Broadcast => {
-            skb.route = Some(Dst {
-                kind: DstKind::Local,
-                dev: link.index,
-                gateway: None,
-                mtu: None,
-            });
-            return Ok(());
-        }
+        RouteKind::Broadcast => return to_many(eng, ns, link, skb),
         RouteKind::Local => {
-            check_source(eng, ns, link, skb)?;
+            check_source(eng, ns, link, skb, 0)?;
             skb.route = Some(Dst {
                 kind: DstKind::Local,
                 dev: link.index,
@@ -86,14 +90,57 @@ pub(crate) fn ip_route_input<'a>(
     if found.route.kind != RouteKind::Unicast {
         return martian(DropReason::IpInvalidDest);
     }
-    check_source(eng, ns, link, skb)?;
+    check_source(eng, ns, link, skb, found.nexthop.map_or(0, |n| n.ifindex))?;
     skb.route = Some(forward_dst(&found));
     note_route(eng, ns, skb, &found);
     Ok(())
 }
 
-fn check_source<'a>(eng: &mut Engine<'a>, ns: &'a Netns, link: &'a Link, skb: &Skb) -> Result<(), InputError> {
-    match fib_validate_source(eng, ns, link, skb.src, skb.dst, skb.mark) {
+/// `brd_input`: taken by this host, if the source may be there.
+fn to_many<'a>(eng: &mut Engine<'a>, ns: &'a Netns, link: &'a Link, skb: &mut Skb) -> Result<(), InputError> {
+    if !skb.src.is_unspecified() {
+        let nobody = std::net::Ipv4Addr::UNSPECIFIED;
+        match fib_validate_source(eng, ns, link, skb, nobody, 0) {
+            Source::Good => {}
+            Source::Bad(reason) => return Err(InputError::Martian(reason)),
+            Source::Unknown(gap) => return Err(InputError::Unknown(gap)),
+        }
+    }
+    skb.route = Some(Dst {
+        kind: DstKind::Broadcast,
+        dev: link.index,
+        gateway: None,
+        mtu: None,
+    });
+    Ok(())
+}
+
+/// `ip_route_input_rcu()`, `ip_mc_validate_source()`: this host is a member of 224.0.0.1 only, as far as a snapshot shows.
+fn ip_route_input_mc<'a>(eng: &mut Engine<'a>, ns: &'a Netns, link: &'a Link, skb: &mut Skb) -> Result<(), InputError> {
+    let martian = |reason| Err(InputError::Martian(reason));
+    if skb.dst != ALL_SYSTEMS {
+        return martian(DropReason::NotSpecified);
+    }
+    if skb.src.is_multicast() || skb.src.is_broadcast() {
+        return martian(DropReason::IpInvalidSource);
+    }
+    if skb.src.is_loopback() && !eng.flag(&link.conf.route_localnet, false) {
+        return martian(DropReason::IpLocalnet);
+    }
+    to_many(eng, ns, link, skb)
+}
+
+/// The group of all hosts.
+const ALL_SYSTEMS: std::net::Ipv4Addr = std::net::Ipv4Addr::new(224, 0, 0, 1);
+
+fn check_source<'a>(
+    eng: &mut Engine<'a>,
+    ns: &'a Netns,
+    link: &'a Link,
+    skb: &Skb,
+    out: u32,
+) -> Result<(), InputError> {
+    match fib_validate_source(eng, ns, link, skb, skb.dst, out) {
         Source::Good => Ok(()),
         Source::Bad(reason) => Err(InputError::Martian(reason)),
         Source::Unknown(gap) => Err(InputError::Unknown(gap)),

@@ -85,9 +85,14 @@ pub(crate) fn ip_route_output<'a>(
     {
         return Err(RouteError::Errno(Errno::Inval));
     }
+    let kind = match route.kind {
+        _ if key.dst.is_broadcast() => DstKind::Broadcast,
+        RouteKind::Broadcast => DstKind::Broadcast,
+        _ => DstKind::Output,
+    };
     Ok((
         Dst {
-            kind: DstKind::Output,
+            kind,
             dev: hop.ifindex,
             gateway: hop.gateway,
             mtu: route.mtu,

@@ -3,15 +3,29 @@
 //! Kernel: `icmp_rcv()`, `icmp_unreach()` (`net/ipv4/icmp.c`, 6.18).
 
 use crate::engine::{Engine, Item};
-use crate::skb::{L4, Skb};
+use crate::reason::{DropReason, Stage};
+use crate::skb::{DstKind, Flaw, L4, Skb};
 use crate::trace::{ClientSees, Detail};
 use netwhy_model::Netns;
 use netwhy_wire::icmp;
+
+/// IP header, ICMP header and three times (bytes).
+const TIMESTAMP_LEN: u32 = 40;
+const TIMESTAMP: u8 = 13;
+const TIMESTAMP_REPLY: u8 = 14;
 
 pub(crate) fn icmp_rcv<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: &Skb) {
     let L4::Icmp { kind, code, id, inner } = &skb.l4 else {
         return;
     };
+    if skb.flaw == Some(Flaw::Checksum) {
+        return eng.drop(ns, skb, Stage::IcmpRcv, DropReason::IcmpCsum);
+    }
+    // To many: net.ipv4.icmp_echo_ignore_broadcasts is on by default, and other types are for one.
+    let to_many = skb.route.is_some_and(|r| r.kind == DstKind::Broadcast) || skb.dst.is_multicast();
+    if to_many && !matches!(kind, 17 | 18) {
+        return eng.drop(ns, skb, Stage::IcmpRcv, DropReason::InvalidProto);
+    }
     if let Some(inner) = inner {
         // The inner packet was sent by the client: as an answer it would come back inverted.
         if eng.is_client(ns, &inner.inverted()) {
@@ -21,19 +35,27 @@ pub(crate) fn icmp_rcv<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: &Skb) {
         return;
     }
     match *kind {
-        icmp::ECHO => {
+        icmp::ECHO | TIMESTAMP => {
             eng.note(ns, skb, Detail::Socket { port: 0 });
             eng.delivered.get_or_insert((ns.id, 0, skb.src));
             let mut back = Skb::new(
                 skb.dst,
                 skb.src,
                 L4::Icmp {
-                    kind: icmp::ECHO_REPLY,
+                    kind: if *kind == icmp::ECHO {
+                        icmp::ECHO_REPLY
+                    } else {
+                        TIMESTAMP_REPLY
+                    },
                     code: 0,
                     id: *id,
                     inner: None,
                 },
             );
+            back.df = false;
+            back.icmp_locked = true;
+            back.len = if *kind == icmp::ECHO { skb.len } else { TIMESTAMP_LEN };
+            back.tos = skb.tos;
             back.reply = true;
             eng.begin(ns, &mut back);
             eng.push(Item::LocalOut {
@@ -46,6 +68,7 @@ pub(crate) fn icmp_rcv<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: &Skb) {
             eng.client_told(ClientSees::Ok);
             eng.client.answered = true;
         }
+        icmp::ECHO_REPLY => eng.drop(ns, skb, Stage::PingRcv, DropReason::NoSocket),
         _ => {}
     }
 }

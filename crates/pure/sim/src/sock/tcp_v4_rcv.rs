@@ -5,7 +5,7 @@
 use super::lookup::lookup;
 use crate::engine::{Engine, Item};
 use crate::reason::{DropReason, Stage};
-use crate::skb::{L4, Skb};
+use crate::skb::{DstKind, Flaw, L4, PktType, Skb};
 use crate::state::Server;
 use crate::trace::{ClientSees, Detail};
 use netwhy_model::Netns;
@@ -13,6 +13,12 @@ use netwhy_wire::tcp;
 
 pub(crate) fn tcp_v4_rcv<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: &Skb) {
     let L4::Tcp { dport, flags, .. } = skb.l4 else { return };
+    if skb.pkt_type != PktType::Host {
+        return eng.drop(ns, skb, Stage::TcpV4Rcv, DropReason::NotSpecified);
+    }
+    if skb.flaw == Some(Flaw::Checksum) {
+        return eng.drop(ns, skb, Stage::TcpV4Rcv, DropReason::TcpCsum);
+    }
     if eng.is_client(ns, &skb.tuple()) {
         return client_rcv(eng, ns, skb, flags);
     }
@@ -20,7 +26,9 @@ pub(crate) fn tcp_v4_rcv<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: &Skb) {
         .servers
         .iter()
         .position(|s| s.proto == 6 && s.netns == ns.id && s.local == (skb.dst, dport) && s.peer == peer(skb));
-    if let Some(known) = known {
+    // Before an observer the server answers with cookies: only the acknowledgement makes a connection.
+    let cookie = eng.watch.is_some() && flags & (tcp::ACK | tcp::SYN | tcp::RST) != tcp::ACK;
+    if let Some(known) = known.filter(|_| !cookie) {
         if flags & tcp::RST != 0 {
             eng.servers.remove(known);
         } else if skb.main {
@@ -28,15 +36,23 @@ pub(crate) fn tcp_v4_rcv<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: &Skb) {
         }
         return;
     }
-    if flags & (tcp::SYN | tcp::ACK | tcp::RST) != tcp::SYN {
-        return reset(eng, ns, skb, flags);
-    }
     match lookup(ns, skb) {
         Err(gap) => eng.unknown_socket(ns, skb, Stage::TcpV4Rcv, gap),
         Ok(None) => reset(eng, ns, skb, flags),
+        Ok(Some(_)) if flags & tcp::ACK != 0 => {
+            eng.drop(ns, skb, Stage::TcpV4DoRcv, DropReason::TcpFlags);
+            send_reset(eng, ns, skb, flags);
+        }
+        Ok(Some(_)) if flags & tcp::RST != 0 => eng.drop(ns, skb, Stage::TcpRcvStateProcess, DropReason::TcpReset),
+        Ok(Some(_)) if flags & tcp::SYN == 0 || flags & tcp::FIN != 0 => {
+            eng.drop(ns, skb, Stage::TcpRcvStateProcess, DropReason::TcpFlags);
+        }
+        // tcp_v4_conn_request()
+        Ok(Some(_)) if to_many(skb) => {}
         Ok(Some(_)) => {
             eng.note(ns, skb, Detail::Socket { port: dport });
             eng.delivered.get_or_insert((ns.id, dport, skb.src));
+            eng.taken(ns, dport);
             eng.servers.push(Server {
                 netns: ns.id,
                 local: (skb.dst, dport),
@@ -52,6 +68,11 @@ fn peer(skb: &Skb) -> (std::net::Ipv4Addr, u16) {
     (skb.src, skb.ports().map_or(0, |p| p.0))
 }
 
+/// IP and TCP header without options, and the option that each SYN has (bytes).
+const BARE_LEN: u32 = 40;
+const MSS_OPTION: u32 = 4;
+const INET_ECN_MASK: u8 = 3;
+
 /// A packet back to where one came from.
 fn answer(eng: &mut Engine<'_>, ns: &Netns, skb: &Skb, flags: u8, main: bool) {
     let Some((sport, dport)) = skb.ports() else { return };
@@ -65,6 +86,15 @@ fn answer(eng: &mut Engine<'_>, ns: &Netns, skb: &Skb, flags: u8, main: bool) {
         },
     );
     back.main = main;
+    if flags & tcp::RST != 0 {
+        back.tos = skb.tos & !INET_ECN_MASK;
+    }
+    back.len = match flags & (tcp::SYN | tcp::RST) {
+        tcp::RST => BARE_LEN,
+        // As many options as the client knows.
+        _ if flags & tcp::SYN != 0 && skb.len < crate::skb::HEADER_LEN => BARE_LEN + MSS_OPTION,
+        _ => back.len,
+    };
     back.reply = !skb.reply;
     eng.begin(ns, &mut back);
     eng.push(Item::LocalOut {
@@ -76,10 +106,21 @@ fn answer(eng: &mut Engine<'_>, ns: &Netns, skb: &Skb, flags: u8, main: bool) {
 /// No socket: a reset, except for resets.
 fn reset(eng: &mut Engine<'_>, ns: &Netns, skb: &Skb, flags: u8) {
     eng.drop(ns, skb, Stage::TcpV4Rcv, DropReason::NoSocket);
-    if flags & tcp::RST == 0 {
-        eng.note(ns, skb, Detail::Reject { icmp: None });
-        answer(eng, ns, skb, tcp::RST | tcp::ACK, false);
+    send_reset(eng, ns, skb, flags);
+}
+
+fn to_many(skb: &Skb) -> bool {
+    skb.route.is_some_and(|r| r.kind == DstKind::Broadcast)
+}
+
+/// `tcp_v4_send_reset()`: only to what was sent to this host alone; it acknowledges what did not acknowledge itself.
+fn send_reset(eng: &mut Engine<'_>, ns: &Netns, skb: &Skb, flags: u8) {
+    if flags & tcp::RST != 0 || to_many(skb) {
+        return;
     }
+    eng.note(ns, skb, Detail::Reject { icmp: None });
+    let ack = if flags & tcp::ACK == 0 { tcp::ACK } else { 0 };
+    answer(eng, ns, skb, tcp::RST | ack, false);
 }
 
 /// `tcp_rcv_synsent_state_process()`.

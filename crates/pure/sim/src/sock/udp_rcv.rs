@@ -7,7 +7,7 @@ use super::lookup::lookup;
 use crate::engine::{Engine, Item};
 use crate::ip::icmp_send;
 use crate::reason::{DropReason, Stage};
-use crate::skb::{L4, Skb};
+use crate::skb::{DstKind, Flaw, L4, Skb};
 use crate::trace::{ClientSees, Detail};
 use netwhy_model::Netns;
 use netwhy_wire::icmp;
@@ -15,6 +15,9 @@ use std::net::Ipv4Addr;
 
 pub(crate) fn udp_rcv<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: &Skb) {
     let L4::Udp { sport, dport } = skb.l4 else { return };
+    if skb.flaw == Some(Flaw::Checksum) {
+        return eng.drop(ns, skb, Stage::UdpRcv, DropReason::UdpCsum);
+    }
     if eng.is_client(ns, &skb.tuple()) {
         if !eng.client.answered {
             eng.note(ns, skb, Detail::Socket { port: dport });
@@ -25,6 +28,10 @@ pub(crate) fn udp_rcv<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: &Skb) {
     }
     match lookup(ns, skb) {
         Err(gap) => eng.unknown_socket(ns, skb, Stage::UdpRcv, gap),
+        // __udp4_lib_mcast_deliver()
+        Ok(None) if skb.route.is_some_and(|r| r.kind == DstKind::Broadcast) => {
+            eng.drop(ns, skb, Stage::UdpRcv, DropReason::NotSpecified);
+        }
         Ok(None) => {
             eng.drop(ns, skb, Stage::UdpRcv, DropReason::NoSocket);
             eng.note(
@@ -34,11 +41,17 @@ pub(crate) fn udp_rcv<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: &Skb) {
                     icmp: Some((icmp::DEST_UNREACH, icmp::PORT_UNREACH)),
                 },
             );
-            icmp_send(eng, ns, skb, icmp::DEST_UNREACH, icmp::PORT_UNREACH);
+            // nf_reset_ct(): the error finds its connection by what it quotes, not before.
+            let mut forgotten = skb.clone();
+            forgotten.ct = None;
+            forgotten.untracked = false;
+            icmp_send(eng, ns, &forgotten, icmp::DEST_UNREACH, icmp::PORT_UNREACH);
         }
         Ok(Some(socket)) => {
             eng.note(ns, skb, Detail::Socket { port: dport });
-            if skb.reply {
+            eng.taken(ns, dport);
+            // Nobody answers for an observer.
+            if skb.reply || eng.watch.is_some() {
                 return;
             }
             eng.delivered.get_or_insert((ns.id, dport, skb.src));

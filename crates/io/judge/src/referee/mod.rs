@@ -1,0 +1,3 @@
+//! The kernel judges the simulator in random worlds.
+
+pub mod packets;

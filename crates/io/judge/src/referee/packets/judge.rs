@@ -1,0 +1,253 @@
+//! One conversation: the kernel's reactions and the simulator's.
+
+use super::node::{Node, Reaction};
+use super::packet::Packet;
+use netwhy_sim::arrival::{Arrival, Event, Frame, Reaction as Model, react};
+use netwhy_sim::{DropReason, Options, Stage};
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::net::Ipv4Addr;
+
+/// Frames of one conversation with what the kernel did, in their order.
+#[derive(Clone, Debug, Default)]
+pub struct Conversation {
+    /// What was injected.
+    pub packets: Vec<Packet>,
+    /// What was seen.
+    pub seen: Vec<Reaction>,
+}
+
+/// What the comparison says of the last frame.
+#[derive(Clone, Debug)]
+pub enum Verdict {
+    /// One of the ways of the model is what was seen; all that fit it.
+    Agree(Vec<Model>),
+    /// The model does not know, and why.
+    Unknown(String),
+    /// In words.
+    Disagree(String),
+}
+
+/// What earlier conversations leave behind.
+#[derive(Clone, Debug, Default)]
+pub struct Residue {
+    /// Neighbours that were asked for and did not answer: the kernel does not ask again at once.
+    pub asked: BTreeSet<(String, Ipv4Addr)>,
+    /// Hosts that `ip_error()` has told something: it has a budget for each.
+    pub told: BTreeSet<Ipv4Addr>,
+}
+
+impl Residue {
+    /// Remembers a reaction to a packet.
+    pub fn add(&mut self, packet: &Packet, seen: &Reaction) {
+        self.asked.extend(seen.asked.iter().cloned());
+        if by_ip_error(seen) {
+            self.told.insert(packet.src);
+        }
+    }
+}
+
+type Asked = BTreeSet<(String, Ipv4Addr)>;
+
+fn by_ip_error(seen: &Reaction) -> bool {
+    seen.drops.iter().any(|d| d.ends_with("@ip_error"))
+}
+
+/// Compares the reaction to the last frame, given what was seen of the earlier ones.
+pub fn compare(node: &Node, talk: &Conversation, residue: &Residue) -> Verdict {
+    let options = Options::default();
+    let verdict = compare_with(node, talk, &residue.asked, &options);
+    let last = talk.packets.last().zip(talk.seen.last());
+    if !last.is_some_and(|(packet, seen)| by_ip_error(seen) && residue.told.contains(&packet.src)) {
+        return verdict;
+    }
+    let silent = Options {
+        errors_spent: true,
+        ..options
+    };
+    match (verdict, compare_with(node, talk, &residue.asked, &silent)) {
+        (Verdict::Agree(mut ways), Verdict::Agree(more)) => {
+            ways.extend(more);
+            Verdict::Agree(ways)
+        }
+        (Verdict::Disagree(_), other @ Verdict::Agree(_)) => other,
+        (verdict, _) => verdict,
+    }
+}
+
+fn compare_with(node: &Node, talk: &Conversation, asked: &Asked, options: &Options) -> Verdict {
+    let frames: Vec<Vec<u8>> = talk.packets.iter().map(Packet::bytes).collect();
+    let mut script = Vec::new();
+    for (packet, frame) in talk.packets.iter().zip(&frames) {
+        let Some(link) = node.index(&packet.link) else {
+            return Verdict::Disagree(format!("no link {}", packet.link));
+        };
+        script.push(Arrival {
+            netns: node.netns,
+            link,
+            frame,
+        });
+    }
+    let agrees = |at: usize, events: &[Event]| differs(node, events, &talk.seen[at], asked).is_none();
+    let ways = react(&node.cluster, &script, options, &agrees);
+    let every = Options {
+        linear: true,
+        ..*options
+    };
+    let linear = react(&node.cluster, &script, &every, &agrees);
+    let same = |a: &Model, b: &Model| a.events == b.events && a.hits == b.hits;
+    if ways.len() != linear.len() || !ways.iter().zip(&linear).all(|(a, b)| same(a, b)) {
+        return Verdict::Disagree("the walk by index and the walk rule by rule differ".to_owned());
+    }
+    let Some(last) = talk.seen.last() else {
+        return Verdict::Agree(Vec::new());
+    };
+    if let Some(gap) = ways.iter().find_map(|w| w.unknown) {
+        return Verdict::Unknown(super::gap_text(&node.cluster, gap));
+    }
+    let mut fit = Vec::new();
+    let mut why = Vec::new();
+    for way in ways {
+        match differs(node, &way.events, last, asked) {
+            None => fit.push(way),
+            Some(text) => why.push(text),
+        }
+    }
+    if !fit.is_empty() {
+        return Verdict::Agree(fit);
+    }
+    why.dedup();
+    why.truncate(3);
+    if why.is_empty() {
+        why.push("no way of the model gives what was seen of the earlier packets".to_owned());
+    }
+    Verdict::Disagree(format!("kernel: {}; {}", say(last), why.join("; or ")))
+}
+
+/// What the kernel did, in words.
+pub fn say(seen: &Reaction) -> String {
+    let mut text = String::new();
+    for (link, frame, _) in &seen.sent {
+        let _ = write!(text, "[{link} {}] ", say_frame(frame));
+    }
+    for (link, addr) in &seen.asked {
+        let _ = write!(text, "[{link} ARP {addr}] ");
+    }
+    for drop in &seen.drops {
+        let _ = write!(text, "{drop} ");
+    }
+    text.trim_end().to_owned()
+}
+
+fn say_frame(frame: &Frame) -> String {
+    let mut text = format!(
+        "{}>{} p{} {}:{} > {}:{} flags {:#x} ttl {} tos {}",
+        frame.eth_src,
+        frame.eth_dst,
+        frame.proto,
+        frame.src,
+        frame.ports.0,
+        frame.dst,
+        frame.ports.1,
+        frame.flags,
+        frame.ttl,
+        frame.tos
+    );
+    if frame.df {
+        text += " df";
+    }
+    if let Some(frag) = frame.frag {
+        let _ = write!(text, " frag {frag:?}");
+    }
+    if let Some(t) = &frame.inner {
+        let _ = write!(text, " about {} {}:{} > {}:{}", t.proto, t.src, t.sport, t.dst, t.dport);
+    }
+    text
+}
+
+/// What of the model's events is not as seen; `None` if all is.
+fn differs(node: &Node, events: &[Event], seen: &Reaction, asked: &Asked) -> Option<String> {
+    let mut left: Vec<&(String, Frame, Vec<u8>)> = seen.sent.iter().collect();
+    let mut drops: Vec<&String> = seen.drops.iter().collect();
+    let mut requests: Vec<&(String, Ipv4Addr)> = seen.asked.iter().collect();
+    let mut missing = Vec::new();
+    let mut met: Vec<&(String, Ipv4Addr)> = Vec::new();
+    for event in events {
+        match event {
+            Event::Sent { link, frame, .. } => {
+                let name = node.link(*link);
+                match left.iter().position(|(l, f, _)| *l == name && alike(frame, f)) {
+                    Some(at) => drop(left.remove(at)),
+                    None => missing.push(format!("[{name} {}]", say_frame(frame))),
+                }
+            }
+            Event::Asked { link, addr, .. } => {
+                let name = node.link(*link);
+                match requests.iter().position(|(l, a)| *l == name && a == addr) {
+                    Some(at) => met.push(requests.remove(at)),
+                    None if met.iter().any(|(l, a)| *l == name && a == addr) => {}
+                    None if asked.contains(&(name.clone(), *addr)) => {}
+                    None => missing.push(format!("[{name} ARP {addr}]")),
+                }
+            }
+            // Without a route no packet is made that could be dropped.
+            Event::Dropped {
+                reason: DropReason::IpOutNoRoutes,
+                ..
+            } => {}
+            Event::Dropped { stage, reason, .. } => {
+                let text = say_drop(*stage, *reason);
+                match drops.iter().position(|d| **d == text) {
+                    Some(at) => drop(drops.remove(at)),
+                    None => missing.push(text),
+                }
+            }
+            Event::Taken { .. } => {}
+        }
+    }
+    drops.retain(|d| !is_noise(d));
+    if missing.is_empty() && left.is_empty() && drops.is_empty() && requests.is_empty() {
+        return None;
+    }
+    Some(match missing.is_empty() {
+        true if events.is_empty() => "the model: nothing".to_owned(),
+        true => "the model has less".to_owned(),
+        false => format!("the model: {}", missing.join(" ")),
+    })
+}
+
+fn say_drop(stage: Stage, reason: DropReason) -> String {
+    let function = match stage {
+        // Compiled into its only caller.
+        Stage::IpProtocolDeliverRcu => "ip_local_deliver_finish",
+        other => other.as_str(),
+    };
+    format!("{}@{function}", reason.as_str())
+}
+
+/// Ends of packets that were used, or were never a packet of a wire.
+fn is_noise(drop: &str) -> bool {
+    let (reason, function) = drop.split_once('@').unwrap_or_default();
+    matches!(
+        reason,
+        "QUEUE_PURGE" | "SOCKET_CLOSE" | "CONSUMED" | "NEIGH_FAILED" | "TCP_OLD_DATA" | "TCP_OLD_ACK"
+    ) || matches!(function, "udp_destruct_common" | "skb_release_data")
+}
+
+fn alike(model: &Frame, kernel: &Frame) -> bool {
+    let port = model.ports == kernel.ports || (model.port_any && model.ports.1 == kernel.ports.1);
+    // Ports of protocols that have none here.
+    let quoted = match (&model.inner, &kernel.inner) {
+        (Some(m), Some(k)) if !matches!(m.proto.0, 1 | 6 | 17) => {
+            m.src == k.src && m.dst == k.dst && m.proto == k.proto
+        }
+        (m, k) => m == k,
+    };
+    port && quoted
+        && Frame {
+            inner: kernel.inner,
+            ports: kernel.ports,
+            port_any: false,
+            ..model.clone()
+        } == *kernel
+}

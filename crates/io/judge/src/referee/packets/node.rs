@@ -1,0 +1,273 @@
+//! A topology that stands, with the rules of the moment: injected frames, and all that is seen of them.
+
+use crate::world::{Drops, Recipe, World};
+use netwhy_model::link::LinkKind;
+use netwhy_model::netfilter::ChainId;
+use netwhy_model::{Cluster, NetnsId};
+use netwhy_sim::arrival::Frame;
+use netwhy_sim::trace::RuleRef;
+use netwhy_snapshot::Snapshot;
+use netwhy_sys::{Limits, run_in};
+use netwhy_wire::decode::link_type;
+use netwhy_wire::{decode, icmp};
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+/// What the kernel did with one frame.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reaction {
+    /// IPv4 frames that came out, by link, with their bytes.
+    pub sent: Vec<(String, Frame, Vec<u8>)>,
+    /// ARP requests, by link.
+    pub asked: Vec<(String, Ipv4Addr)>,
+    /// `REASON@function`.
+    pub drops: Vec<String>,
+}
+
+/// One namespace with TAP devices.
+pub struct Node {
+    world: World,
+    snapshot: Snapshot,
+    /// What the simulator knows of it.
+    pub cluster: Cluster,
+    /// The namespace.
+    pub netns: NetnsId,
+    legacy: bool,
+}
+
+/// Name of the namespace in the text.
+const NAME: &str = "n";
+/// Members that rules change.
+const SAVES: [(&str, &str); 2] = [
+    ("iptables-save", "iptables-nft-save"),
+    ("iptables-legacy-save", "iptables-legacy-save"),
+];
+
+impl Node {
+    /// Builds a namespace without rules and reads it with the product's collectors.
+    ///
+    /// # Errors
+    /// The kernel or a tool refuses a line.
+    pub fn build(lines: &[String]) -> Result<Node, String> {
+        let recipe = Recipe {
+            name: "random".to_owned(),
+            lines: lines.to_vec(),
+        };
+        let world = World::build(&recipe)?;
+        let cluster = world.cluster(true)?;
+        let netns = world.id(&cluster, NAME)?;
+        let snapshot = (*cluster.snapshot).clone();
+        let legacy = lines.iter().any(|l| l.starts_with("n legacy "));
+        let mut node = Node {
+            world,
+            snapshot,
+            cluster,
+            netns,
+            legacy,
+        };
+        node.open_taps();
+        Ok(node)
+    }
+
+    /// Replaces all rules by those of these lines (tools `iptables` and `legacy`), and reads them back.
+    ///
+    /// # Errors
+    /// A rule is refused.
+    pub fn load(&mut self, lines: &[String]) -> Result<(), String> {
+        let of = |tool: &str| -> Vec<&str> {
+            let head = format!("n {tool} ");
+            lines.iter().filter_map(|l| l.strip_prefix(head.as_str())).collect()
+        };
+        let (nft, legacy) = (of("iptables"), of("legacy"));
+        self.restore("iptables-nft-restore", &nft)?;
+        if self.legacy || !legacy.is_empty() {
+            self.legacy = true;
+            self.restore("iptables-legacy-restore", &legacy)?;
+        }
+        self.read_rules()
+    }
+
+    fn restore(&self, program: &str, lines: &[&str]) -> Result<(), String> {
+        let mut text = String::new();
+        for table in ["raw", "mangle", "nat", "filter"] {
+            let head = format!("-t {table} ");
+            let own: Vec<&str> = lines.iter().filter_map(|l| l.strip_prefix(head.as_str())).collect();
+            text += &format!("*{table}\n");
+            for line in &own {
+                match line.split_whitespace().collect::<Vec<_>>().as_slice() {
+                    ["-P", chain, policy] => text += &format!(":{chain} {policy} [0:0]\n"),
+                    ["-N", chain] => text += &format!(":{chain} - [0:0]\n"),
+                    _ => {}
+                }
+            }
+            for line in own.iter().filter(|l| l.starts_with("-A")) {
+                text += line;
+                text += "\n";
+            }
+            text += "COMMIT\n";
+        }
+        self.run(&[program, "-w", "20"], &text).map(drop)
+    }
+
+    fn run(&self, argv: &[&str], input: &str) -> Result<String, String> {
+        let space = self.world.space(NAME)?;
+        // iptables-nft has no lock to wait for.
+        let argv: Vec<&str> = match argv {
+            [program @ "iptables-nft-restore", ..] => vec![program],
+            other => other.to_vec(),
+        };
+        let output = run_in(Some(&space.netns), &argv, Some(input.as_bytes()), &Limits::default());
+        let output = output.map_err(|e| e.to_string())?;
+        match output.success() {
+            true => Ok(output.text()),
+            false => Err(format!("{argv:?}: {}\n{input}", output.complaint())),
+        }
+    }
+
+    /// Reads all rules with their counters, and builds the cluster again.
+    ///
+    /// # Errors
+    /// A command fails.
+    pub fn read_rules(&mut self) -> Result<(), String> {
+        for (member, program) in SAVES {
+            let text = match member {
+                "iptables-legacy-save" if !self.legacy => String::new(),
+                _ => self.run(&[program, "-c"], "")?,
+            };
+            let path = format!("{}/{member}", self.cluster.ns(self.netns).dir);
+            self.snapshot.insert(path, text);
+        }
+        self.cluster = Cluster::build(self.snapshot.clone());
+        self.netns = self.world.id(&self.cluster, NAME)?;
+        self.open_taps();
+        Ok(())
+    }
+
+    /// TAP devices are the wires of this test; to the product they are devices of an unknown program.
+    fn open_taps(&mut self) {
+        let names: Vec<&str> = self.world.taps.iter().map(|(_, name, _)| name.as_str()).collect();
+        let Some(ns) = self.cluster.netns.get_mut(self.netns.0 as usize) else {
+            return;
+        };
+        if let Ok(links) = &mut Arc::make_mut(ns).links {
+            let links = Arc::make_mut(links);
+            let found: Vec<u32> = links
+                .iter()
+                .filter(|l| names.contains(&&*l.name))
+                .map(|l| l.index)
+                .collect();
+            for index in found {
+                if let Some(link) = links.get_mut(index) {
+                    link.kind = LinkKind::Device { segment: None };
+                }
+            }
+        }
+    }
+
+    /// ifindex of a link.
+    pub fn index(&self, name: &str) -> Option<u32> {
+        let links = self.cluster.ns(self.netns).links.as_ref().ok()?;
+        links.iter().find(|l| &*l.name == name).map(|l| l.index)
+    }
+
+    /// Name of a link.
+    pub fn link(&self, index: u32) -> String {
+        let links = self.cluster.ns(self.netns).links.as_ref();
+        links
+            .ok()
+            .and_then(|l| l.get(index))
+            .map_or_else(|| index.to_string(), |l| l.name.to_string())
+    }
+
+    /// Injects a frame and looks.
+    ///
+    /// # Errors
+    /// The device does not take it.
+    pub fn inject(&self, link: &str, frame: &[u8], drops: &mut Drops) -> Result<Reaction, String> {
+        let tap = self.world.taps.iter().find(|(_, name, _)| name == link);
+        let (_, _, tap) = tap.ok_or_else(|| format!("no TAP device {link}"))?;
+        tap.send(frame).map_err(|e| format!("{link}: {e}"))?;
+        let mut reaction = Reaction {
+            drops: drops.drain().map_err(|e| e.to_string())?,
+            ..Reaction::default()
+        };
+        let mut buffer = [0; 2048];
+        for (_, name, tap) in &self.world.taps {
+            while let Some(length) = tap.receive(&mut buffer).map_err(|e| format!("{name}: {e}"))? {
+                let bytes = &buffer[..length];
+                let decoded = decode(link_type::EN10MB, bytes);
+                if let Some(arp) = decoded.arp {
+                    reaction.asked.push((name.clone(), arp.target_ip));
+                } else if let Some(frame) = frame_of(bytes) {
+                    reaction.sent.push((name.clone(), frame, bytes.to_vec()));
+                }
+            }
+        }
+        Ok(reaction)
+    }
+
+    /// Packet counters of all rules, as they were read last.
+    pub fn counters(&self) -> Vec<(RuleRef, u64)> {
+        let mut all = Vec::new();
+        for (t, table) in self.cluster.ns(self.netns).netfilter.tables.iter().enumerate() {
+            for (c, chain) in table.chains.iter().enumerate() {
+                for (r, rule) in chain.rules.iter().enumerate() {
+                    let place = RuleRef {
+                        table: t as u32,
+                        chain: ChainId(c as u32),
+                        rule: r as u32,
+                    };
+                    all.push((place, rule.packets));
+                }
+            }
+        }
+        all
+    }
+
+    /// A rule as it was saved, with its backend and table.
+    pub fn rule_text(&self, rule: RuleRef) -> String {
+        let ns = self.cluster.ns(self.netns);
+        let table = &ns.netfilter.tables[rule.table as usize];
+        let line = table.chains[rule.chain.0 as usize].rules[rule.rule as usize].line as usize;
+        let member = ns.member_of(table);
+        let text = self.snapshot.text(&member).and_then(Result::ok).unwrap_or_default();
+        let text = text.lines().nth(line.saturating_sub(1)).unwrap_or_default();
+        format!("{:?} {} {text}", table.backend, table.name.as_str())
+    }
+}
+
+/// The fields that are compared; `None` for what is not IPv4.
+pub fn frame_of(bytes: &[u8]) -> Option<Frame> {
+    let decoded = decode(link_type::EN10MB, bytes);
+    let ip = decoded.ip?;
+    let (IpAddr::V4(src), IpAddr::V4(dst)) = (ip.src, ip.dst) else {
+        return None;
+    };
+    let later = ip.fragment.is_some_and(|(offset, _)| offset > 0);
+    let (ports, flags, inner) = match &ip.l4 {
+        _ if later => ((0, 0), 0, None),
+        decode::L4::Tcp(t) => ((t.sport, t.dport), t.flags, None),
+        decode::L4::Udp(u) => ((u.sport, u.dport), 0, None),
+        decode::L4::Icmp(i) => (
+            (u16::from(i.kind), u16::from(i.code)),
+            0,
+            i.inner.filter(|_| icmp::is_error(i.kind)),
+        ),
+        decode::L4::Unread => ((0, 0), 0, None),
+    };
+    Some(Frame {
+        eth_src: decoded.eth_src?,
+        eth_dst: decoded.eth_dst?,
+        src,
+        dst,
+        ttl: ip.ttl,
+        tos: *bytes.get(15)?,
+        df: ip.df,
+        frag: ip.fragment,
+        proto: ip.proto.0,
+        ports,
+        flags,
+        inner,
+        port_any: false,
+    })
+}

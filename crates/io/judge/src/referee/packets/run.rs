@@ -1,0 +1,312 @@
+//! Worlds by seed: topology, rule sets, packets; what disagrees.
+
+use super::judge::{Conversation, Residue, Verdict, compare};
+use super::node::{Node, frame_of};
+use super::packet::{Body, Packet};
+use super::rules::{Backends, rules};
+use super::shrink::Case;
+use super::tally::Tally;
+use super::topology::topology;
+use super::traffic::{Traffic, answer};
+use crate::world::Drops;
+use netwhy_lab::Random;
+use netwhy_sim::arrival::{Event, Reaction as Model};
+use netwhy_wire::decode::link_type;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// What to run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Seed of the first world.
+    pub seed: u64,
+    /// Topologies.
+    pub worlds: u64,
+    /// Rule sets of each.
+    pub rule_sets: u32,
+    /// Packets of each rule set.
+    pub packets: u32,
+    /// Ends early after this time.
+    pub budget: Option<Duration>,
+    /// Worlds at the same time.
+    pub threads: u32,
+}
+
+/// One world in which kernel and model differ.
+#[derive(Clone, Debug)]
+pub struct Disagreement {
+    /// Seed of the world.
+    pub seed: u64,
+    /// What differs.
+    pub what: String,
+    /// The world and the packets.
+    pub case: Case,
+}
+
+/// What was run.
+#[derive(Clone, Debug, Default)]
+pub struct Summary {
+    /// Topologies.
+    pub worlds: u64,
+    /// Rule sets.
+    pub rule_sets: u64,
+    /// Packets.
+    pub packets: u64,
+    /// Packets of which the model does not know what happens.
+    pub unknown: u64,
+    /// What differed once, and not in the same world built again.
+    pub unrepeated: Vec<String>,
+    /// What differs.
+    pub disagreements: Vec<Disagreement>,
+    /// What happened how often.
+    pub features: BTreeMap<String, u64>,
+    /// Why the model did not know.
+    pub gaps: BTreeMap<String, u64>,
+    /// Worlds that could not be built.
+    pub broken: Vec<String>,
+    /// Time for building and reading, time for packets.
+    pub took: (Duration, Duration),
+}
+
+impl Summary {
+    fn add(&mut self, other: Summary) {
+        self.worlds += other.worlds;
+        self.rule_sets += other.rule_sets;
+        self.packets += other.packets;
+        self.unknown += other.unknown;
+        self.disagreements.extend(other.disagreements);
+        self.broken.extend(other.broken);
+        self.unrepeated.extend(other.unrepeated);
+        for (key, count) in other.features {
+            *self.features.entry(key).or_default() += count;
+        }
+        for (key, count) in other.gaps {
+            *self.gaps.entry(key).or_default() += count;
+        }
+        self.took.0 += other.took.0;
+        self.took.1 += other.took.1;
+    }
+}
+
+/// Runs all worlds.
+///
+/// # Errors
+/// Drop reasons cannot be read.
+pub fn run(options: &Options) -> Result<Summary, String> {
+    let began = Instant::now();
+    let next = std::sync::atomic::AtomicU64::new(0);
+    let mut total = Summary::default();
+    std::thread::scope(|scope| {
+        let mut workers = Vec::new();
+        for number in 0..options.threads.max(1) {
+            let name = format!("nwref-{number}");
+            let next = &next;
+            let work = move || -> Result<Summary, String> {
+                let mut drops = Drops::of_thread(&name).map_err(|e| format!("drop reasons: {e}"))?;
+                let mut sum = Summary::default();
+                loop {
+                    let at = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    if at >= options.worlds || options.budget.is_some_and(|b| began.elapsed() > b) {
+                        return Ok(sum);
+                    }
+                    sum.add(world(options.seed + at, options, &mut drops));
+                }
+            };
+            let name = format!("nwref-{number}");
+            workers.push(
+                std::thread::Builder::new()
+                    .name(name)
+                    .spawn_scoped(scope, work)
+                    .map_err(|e| e.to_string())?,
+            );
+        }
+        for worker in workers {
+            total.add(worker.join().map_err(|_| "a worker panicked".to_owned())??);
+        }
+        Ok(total)
+    })
+}
+
+/// A world that differs so often is not asked further.
+const ENOUGH: usize = 6;
+/// A difference counts if it is there so often again.
+const REPEATS: usize = 2;
+
+fn world(seed: u64, options: &Options, drops: &mut Drops) -> Summary {
+    let mut sum = Summary {
+        worlds: 1,
+        ..Summary::default()
+    };
+    let mut random = Random::new(seed);
+    let topology = topology(&mut random);
+    let began = Instant::now();
+    let mut node = match Node::build(&topology.lines) {
+        Ok(node) => node,
+        Err(why) => {
+            sum.broken.push(format!("seed {seed}: {why}"));
+            return sum;
+        }
+    };
+    sum.took.0 += began.elapsed();
+    let mut traffic = Traffic::new(&topology);
+    let mut residue = Residue::default();
+    for set in 0..options.rule_sets {
+        let mut random = Random::new(seed << 20 | u64::from(set) << 1 | 1);
+        let backends = [Backends::Nft, Backends::Nft, Backends::Legacy, Backends::Both][random.range(0, 3) as usize];
+        let lines = rules(&mut random, &topology, backends);
+        let began = Instant::now();
+        if let Err(why) = node.load(&lines) {
+            sum.broken.push(format!("seed {seed} set {set}: {why}"));
+            continue;
+        }
+        sum.took.0 += began.elapsed();
+        sum.rule_sets += 1;
+        let began = Instant::now();
+        let mut count = 0;
+        let mut tally = Tally::default();
+        let mut talks: Vec<Vec<Packet>> = Vec::new();
+        while count < options.packets && sum.disagreements.len() < ENOUGH {
+            let mut talk = Conversation::default();
+            let mut packet = traffic.first(&mut random);
+            let mut fragments: Vec<Packet> = Vec::new();
+            if packet.flaw.is_none() && random.one_in(12) {
+                fragments.extend(packet.fragments());
+                if random.one_in(3) {
+                    fragments.reverse();
+                }
+                packet = fragments.remove(0);
+            }
+            let length = if random.one_in(2) { 1 } else { random.range(2, 4) } + fragments.len() as u32;
+            for _ in 0..length {
+                count += 1;
+                sum.packets += 1;
+                let seen = match node.inject(&packet.link, &packet.bytes(), drops) {
+                    Ok(seen) => seen,
+                    Err(why) => {
+                        sum.broken.push(format!("seed {seed}: {why}"));
+                        return sum;
+                    }
+                };
+                talk.packets.push(packet.clone());
+                talk.seen.push(seen.clone());
+                let verdict = compare(&node, &talk, &residue);
+                residue.add(&packet, &seen);
+                tally.add(&verdict);
+                note(&mut sum, &verdict, &seen);
+                match verdict {
+                    // A socket that goes on by itself would speak into later packets.
+                    Verdict::Agree(ways) if ways.iter().any(takes) => break,
+                    Verdict::Agree(_) => {}
+                    Verdict::Unknown(why) => {
+                        sum.unknown += 1;
+                        *sum.gaps.entry(why).or_default() += 1;
+                        break;
+                    }
+                    Verdict::Disagree(what) => {
+                        let case = Case {
+                            topology: topology.lines.clone(),
+                            rules: lines.clone(),
+                            packets: talk.packets.clone(),
+                        };
+                        // Whatever else runs on this processor drops packets too.
+                        if (0..REPEATS).all(|_| matches!(case.judge(drops), Ok(Some(_)))) {
+                            sum.disagreements.push(Disagreement { seed, what, case });
+                        } else {
+                            sum.unrepeated
+                                .push(format!("seed {seed}: {}: {what}", talk.packets[talk.packets.len() - 1]));
+                        }
+                        break;
+                    }
+                }
+                if let Some(fragment) = fragments.pop() {
+                    packet = fragment;
+                    continue;
+                }
+                let Some(next) = reply(&mut random, &seen) else { break };
+                packet = next;
+            }
+            talks.push(talk.packets);
+        }
+        sum.took.1 += began.elapsed();
+        let case = |packets| Case {
+            topology: topology.lines.clone(),
+            rules: lines.clone(),
+            packets,
+        };
+        match tally.check(&mut node) {
+            Ok(None) => {}
+            Ok(Some(what)) => match alone(talks, &case, drops) {
+                Some((case, what)) => sum.disagreements.push(Disagreement { seed, what, case }),
+                None => sum.unrepeated.push(format!("seed {seed} set {set}: {what}")),
+            },
+            Err(why) => sum.broken.push(format!("seed {seed} set {set}: {why}")),
+        }
+    }
+    sum
+}
+
+/// So many conversations are asked by themselves.
+const ALONE: usize = 40;
+
+/// The first conversation that by itself makes the counters differ.
+fn alone(talks: Vec<Vec<Packet>>, case: &dyn Fn(Vec<Packet>) -> Case, drops: &mut Drops) -> Option<(Case, String)> {
+    talks.into_iter().take(ALONE).find_map(|packets| {
+        let case = case(packets);
+        let what = case.judge(drops).ok()??;
+        Some((case, what))
+    })
+}
+
+fn takes(way: &Model) -> bool {
+    way.events.iter().any(|e| matches!(e, Event::Taken { .. }))
+}
+
+fn note(sum: &mut Summary, verdict: &Verdict, seen: &super::node::Reaction) {
+    let mut add = |key: String| *sum.features.entry(key).or_default() += 1;
+    add(match verdict {
+        Verdict::Agree(_) => "verdict agree".to_owned(),
+        Verdict::Unknown(_) => "verdict unknown".to_owned(),
+        Verdict::Disagree(_) => "verdict disagree".to_owned(),
+    });
+    for drop in &seen.drops {
+        add(format!("drop {drop}"));
+    }
+    for (_, frame, _) in &seen.sent {
+        add(format!("sent protocol {}", frame.proto));
+    }
+}
+
+/// The answer to the first frame that came out.
+fn reply(random: &mut Random, seen: &super::node::Reaction) -> Option<Packet> {
+    let (link, frame, bytes) = seen.sent.first()?;
+    let decoded = netwhy_wire::decode(link_type::EN10MB, bytes);
+    let ip = decoded.ip.as_ref()?;
+    let body = match &ip.l4 {
+        netwhy_wire::decode::L4::Tcp(t) => Body::Tcp {
+            sport: t.sport,
+            dport: t.dport,
+            flags: t.flags,
+            seq: t.seq,
+            ack: t.ack,
+            mss: t.mss,
+        },
+        netwhy_wire::decode::L4::Udp(u) => Body::Udp {
+            sport: u.sport,
+            dport: u.dport,
+        },
+        netwhy_wire::decode::L4::Icmp(i) if i.inner.is_none() => Body::Icmp {
+            kind: i.kind,
+            code: i.code,
+            id: i.id.unwrap_or(0),
+        },
+        _ => return None,
+    };
+    frame_of(bytes)?;
+    let mut sent = Packet::new(link, frame.eth_src, frame.eth_dst, frame.src, frame.dst, body);
+    sent.payload = match &ip.l4 {
+        netwhy_wire::decode::L4::Tcp(t) => t.payload_len as u16,
+        _ => 0,
+    };
+    sent.id = ip.id;
+    answer(random, link, &sent)
+}

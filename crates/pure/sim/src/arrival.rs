@@ -1,0 +1,241 @@
+//! Single packets: a frame arrives on a link, and an observer looks at all links and at the drop reasons.
+//!
+//! A trace judges a conversation at the client's socket. This is the other view, that of a referee who injects frames and
+//! compares every reaction of the kernel with ours. A script of several frames runs on one state: the later ones meet the
+//! connections of the earlier.
+
+mod read;
+
+use crate::engine::{Engine, Item, Watch};
+use crate::flow::Options;
+use crate::nf::HOOK_ORDER;
+use crate::oracle::{Oracle, Question, World};
+use crate::reason::{DropReason, Stage};
+use crate::skb::{L4, Skb};
+use crate::state::Client;
+use crate::trace::RuleRef;
+use netwhy_model::{Cluster, GapId, NetnsId};
+use netwhy_wire::{Mac, Proto, Tuple};
+use std::net::Ipv4Addr;
+
+/// A frame that arrives on a link.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival<'b> {
+    /// Namespace of the link.
+    pub netns: NetnsId,
+    /// ifindex.
+    pub link: u32,
+    /// Ethernet frame without FCS.
+    pub frame: &'b [u8],
+}
+
+/// What an observer sees.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A frame left the model by a link.
+    Sent {
+        /// Namespace.
+        netns: NetnsId,
+        /// ifindex.
+        link: u32,
+        /// What it looks like.
+        frame: Frame,
+    },
+    /// ARP asks for an address on a link that leaves the model.
+    Asked {
+        /// Namespace.
+        netns: NetnsId,
+        /// ifindex.
+        link: u32,
+        /// Who has it?
+        addr: Ipv4Addr,
+    },
+    /// `skb:kfree_skb`.
+    Dropped {
+        /// Namespace.
+        netns: NetnsId,
+        /// Kernel function.
+        stage: Stage,
+        /// Reason.
+        reason: DropReason,
+    },
+    /// A socket received it.
+    Taken {
+        /// Namespace.
+        netns: NetnsId,
+        /// Local port.
+        port: u16,
+    },
+}
+
+/// The fields of a frame that decide; what a kernel chooses at random is not among them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// Source MAC.
+    pub eth_src: Mac,
+    /// Destination MAC.
+    pub eth_dst: Mac,
+    /// Source.
+    pub src: Ipv4Addr,
+    /// Destination.
+    pub dst: Ipv4Addr,
+    /// Time to live.
+    pub ttl: u8,
+    /// DSCP and ECN.
+    pub tos: u8,
+    /// Don't fragment.
+    pub df: bool,
+    /// Offset in bytes, and whether more follow, of a fragment.
+    pub frag: Option<(u16, bool)>,
+    /// IP protocol.
+    pub proto: u8,
+    /// Source and destination port; type and code of ICMP; 0 for a later fragment.
+    pub ports: (u16, u16),
+    /// TCP flags.
+    pub flags: u8,
+    /// The packet that an ICMP error quotes.
+    pub inner: Option<Tuple>,
+    /// The source port may be any other of the range.
+    pub port_any: bool,
+}
+
+/// One way that the model reacts to the last frame of a script.
+#[derive(Clone, Debug, Default)]
+pub struct Reaction {
+    /// In their order.
+    pub events: Vec<Event>,
+    /// Rules that matched, each time.
+    pub hits: Vec<(NetnsId, RuleRef)>,
+    /// It is not known because of this.
+    pub unknown: Option<GapId>,
+}
+
+/// Every way that the model reacts to the last of these frames, where it reacted to the earlier ones as `agrees` accepts:
+/// it gets the number of the frame and the events.
+pub fn react(
+    cluster: &Cluster,
+    script: &[Arrival<'_>],
+    options: &Options,
+    agrees: &dyn Fn(usize, &[Event]) -> bool,
+) -> Vec<Reaction> {
+    let mut worlds: Vec<World> = vec![Vec::new()];
+    let mut done: Vec<World> = Vec::new();
+    let mut all = Vec::new();
+    while let Some(world) = worlds.pop() {
+        let mut oracle = Oracle::new(world.clone());
+        for _ in 0..options.paths_max {
+            oracle.rewind();
+            if let Some(reaction) = run(cluster, script, options, agrees, &mut oracle) {
+                all.push(reaction);
+            }
+            if !oracle.advance() {
+                break;
+            }
+        }
+        // Which of two tables of one priority runs first is in no snapshot: both ways are possible.
+        for (question, _) in oracle.asked() {
+            let mut other = world.clone();
+            if question.gap == HOOK_ORDER && !world.iter().any(|(q, _)| q == question) {
+                other.push((*question, 1));
+                other.sort_unstable();
+                if !done.contains(&other) && done.len() < options.worlds_max {
+                    done.push(other.clone());
+                    worlds.push(other);
+                }
+            }
+        }
+    }
+    all
+}
+
+/// `None` if an earlier frame went another way.
+fn run(
+    cluster: &Cluster,
+    script: &[Arrival<'_>],
+    options: &Options,
+    agrees: &dyn Fn(usize, &[Event]) -> bool,
+    oracle: &mut Oracle,
+) -> Option<Reaction> {
+    let nobody = Client {
+        netns: NetnsId(u32::MAX),
+        proto: 0,
+        local: (Ipv4Addr::UNSPECIFIED, 0),
+        remote: (Ipv4Addr::UNSPECIFIED, 0),
+        result: None,
+        answered: false,
+    };
+    let quiet = Options {
+        steps: false,
+        ..*options
+    };
+    let mut eng = Engine::new(cluster, oracle, quiet, nobody);
+    let mut last = Watch::default();
+    for (number, arrival) in script.iter().enumerate() {
+        eng.next();
+        if let Some(skb) = receive(cluster, arrival) {
+            eng.push(Item::Receive {
+                netns: arrival.netns,
+                link: arrival.link,
+                skb,
+            });
+            eng.run();
+        }
+        last = eng.next().unwrap_or_default();
+        if eng.undecided.is_none() && number + 1 < script.len() && !agrees(number, &last.events) {
+            return None;
+        }
+        if eng.undecided.is_some() {
+            break;
+        }
+    }
+    let undecided = eng.undecided.map(|end| end.gap.unwrap_or(HOOK_ORDER));
+    let unread = |(question, _): &(Question, u8)| question.gap != HOOK_ORDER;
+    let met = oracle.asked().iter().find(|q| unread(q)).map(|(q, _)| q.gap);
+    Some(Reaction {
+        events: last.events,
+        hits: last.hits,
+        unknown: undecided.or(met),
+    })
+}
+
+/// What the driver makes of the bytes (`eth_type_trans()`); `None` for what is not IPv4.
+fn receive(cluster: &Cluster, arrival: &Arrival<'_>) -> Option<Skb> {
+    let mut skb = read::skb(arrival.frame)?;
+    let link = cluster.ns(arrival.netns).links.as_ref().ok()?.get(arrival.link)?;
+    skb.pkt_type = crate::dev::eth_type(&skb, link);
+    Some(skb)
+}
+
+impl Frame {
+    pub(crate) fn of(skb: &Skb) -> Frame {
+        let later = skb.frag.is_some_and(|(offset, _)| offset > 0);
+        let (ports, flags, inner) = match &skb.l4 {
+            _ if later => ((0, 0), 0, None),
+            L4::Tcp { sport, dport, flags } => ((*sport, *dport), *flags, None),
+            L4::Udp { sport, dport } | L4::Vxlan { sport, dport, .. } => ((*sport, *dport), 0, None),
+            L4::Icmp { kind, code, inner, .. } => ((u16::from(*kind), u16::from(*code)), 0, *inner),
+            L4::Other(_) => ((0, 0), 0, None),
+        };
+        Frame {
+            eth_src: skb.eth_src,
+            eth_dst: skb.eth_dst,
+            src: skb.src,
+            dst: skb.dst,
+            ttl: skb.ttl,
+            tos: skb.tos,
+            df: skb.df,
+            frag: skb.frag,
+            proto: skb.proto(),
+            ports,
+            flags,
+            inner: inner.map(|t| Tuple {
+                src: t.src.into(),
+                dst: t.dst.into(),
+                proto: Proto(t.proto),
+                sport: t.sport,
+                dport: t.dport,
+            }),
+            port_any: skb.sport_any,
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Bytes of a frame to a packet.
+
+use crate::skb::{Flaw, L4, Skb, Tuple};
+use netwhy_wire::decode::{L4 as Wire, link_type};
+use netwhy_wire::{Mac, decode, icmp};
+use std::net::IpAddr;
+
+/// Ethernet header (bytes).
+const ETH_HLEN: usize = 14;
+
+/// `None` for what is not IPv4, or cut before its transport header.
+pub(super) fn skb(frame: &[u8]) -> Option<Skb> {
+    let decoded = decode(link_type::EN10MB, frame);
+    let ip = decoded.ip?;
+    let (IpAddr::V4(src), IpAddr::V4(dst)) = (ip.src, ip.dst) else {
+        return None;
+    };
+    let packet = frame.get(ETH_HLEN..)?;
+    let header = usize::from(packet.first()? & 15) * 4;
+    let later = ip.fragment.is_some_and(|(offset, _)| offset > 0);
+    let proto = *packet.get(9)?;
+    let l4 = match &ip.l4 {
+        _ if later => L4::Other(proto),
+        Wire::Tcp(t) => L4::Tcp {
+            sport: t.sport,
+            dport: t.dport,
+            flags: t.flags,
+        },
+        Wire::Udp(u) => L4::Udp {
+            sport: u.sport,
+            dport: u.dport,
+        },
+        Wire::Icmp(i) => L4::Icmp {
+            kind: i.kind,
+            code: i.code,
+            id: word(packet, header + 4)
+                .filter(|_| !icmp::is_error(i.kind))
+                .unwrap_or(0),
+            inner: i.inner.filter(|_| icmp::is_error(i.kind)).and_then(tuple),
+        },
+        Wire::Unread => L4::Other(proto),
+    };
+    let mut skb = Skb::new(src, dst, l4);
+    skb.eth_src = decoded.eth_src.unwrap_or(Mac::ZERO);
+    skb.eth_dst = decoded.eth_dst.unwrap_or(Mac::ZERO);
+    skb.ttl = ip.ttl;
+    skb.tos = *packet.get(1)?;
+    skb.id = ip.id;
+    skb.df = ip.df;
+    skb.frag = ip.fragment;
+    skb.len = ip.len;
+    let whole = packet.get(..ip.len as usize).unwrap_or(packet);
+    if sum(packet.get(..header)?, 0) != 0xffff {
+        skb.flaw = Some(Flaw::IpChecksum);
+    } else if !matches!(proto, 1 | 6 | 17) {
+        let whole_sum = ip.fragment.is_none() && sum(whole.get(header..)?, 0) == 0xffff;
+        skb.flaw = Some(Flaw::Unverified).filter(|_| !whole_sum && !OTHER_CHECKS.contains(&proto));
+    } else if ip.fragment.is_none() && !transport_sum_holds(whole.get(header..)?, &skb, proto) {
+        skb.flaw = Some(Flaw::Checksum);
+    }
+    Some(skb)
+}
+
+/// Protocols with another integrity check, or none that covers all (`nf_reject_verify_csum()`): GRE, ESP, AH, SCTP, UDP-Lite,
+/// DCCP.
+const OTHER_CHECKS: [u8; 6] = [47, 50, 51, 132, 136, 33];
+
+fn word(bytes: &[u8], at: usize) -> Option<u16> {
+    bytes.get(at..)?.first_chunk().map(|b| u16::from_be_bytes(*b))
+}
+
+fn tuple(t: netwhy_wire::Tuple) -> Option<Tuple> {
+    let (IpAddr::V4(src), IpAddr::V4(dst)) = (t.src, t.dst) else {
+        return None;
+    };
+    Some(Tuple {
+        proto: t.proto.0,
+        src,
+        dst,
+        sport: t.sport,
+        dport: t.dport,
+    })
+}
+
+fn transport_sum_holds(data: &[u8], skb: &Skb, proto: u8) -> bool {
+    let pseudo = || {
+        let mut bytes = skb.src.octets().to_vec();
+        bytes.extend(skb.dst.octets());
+        bytes.extend([0, proto]);
+        bytes.extend((data.len() as u16).to_be_bytes());
+        sum(&bytes, 0)
+    };
+    match proto {
+        1 => sum(data, 0) == 0xffff,
+        6 => sum(data, pseudo()) == 0xffff,
+        // UDP without a checksum.
+        17 => data.get(6..8) == Some(&[0, 0]) || sum(data, pseudo()) == 0xffff,
+        _ => true,
+    }
+}
+
+/// The one's complement sum of RFC 1071.
+fn sum(bytes: &[u8], start: u16) -> u16 {
+    let words = bytes
+        .chunks(2)
+        .map(|c| u32::from(c[0]) << 8 | u32::from(c.get(1).copied().unwrap_or(0)));
+    let mut total = words.fold(u32::from(start), |a, w| {
+        let a = a + w;
+        (a & 0xffff) + (a >> 16)
+    });
+    total = (total & 0xffff) + (total >> 16);
+    total as u16
+}
