@@ -4,4 +4,5 @@ mod answers;
 mod common;
 mod hostile;
 mod on_lab;
+mod unprivileged;
 mod usage;
