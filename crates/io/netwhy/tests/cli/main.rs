@@ -6,3 +6,4 @@ mod hostile;
 mod on_lab;
 mod unprivileged;
 mod usage;
+mod why_unknown;
