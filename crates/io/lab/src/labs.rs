@@ -74,9 +74,15 @@ impl Labs {
         self.folder(name).join("lock")
     }
 
+    /// Makes the folder of all labs.
+    pub(crate) fn make_root(&self) -> Result<(), LabError> {
+        self.private.as_deref().map_or(Ok(()), owner::make_private)?;
+        fs::create_dir_all(&self.root).map_err(at(&self.root))
+    }
+
     /// Makes the folder of a lab.
     pub(crate) fn make_folder(&self, name: &str) -> Result<(), LabError> {
-        self.private.as_deref().map_or(Ok(()), owner::make_private)?;
+        self.make_root()?;
         let folder = self.folder(name);
         fs::create_dir_all(&folder).map_err(at(&folder))
     }

@@ -193,13 +193,16 @@ impl Labs {
             return Ok(());
         }
         able_to_make()?;
+        // Before it may be covered: other commands must find the labs there.
+        self.make_root()?;
         let failed = |e| LabError::step("private /run", e);
-        let kept = self.root().starts_with("/run").then(|| File::open(self.root()));
         mount::unshare_mounts().map_err(failed)?;
+        // Only what was opened in a mount namespace can be bound in it.
+        let root = File::open(self.root()).map_err(crate::error::at(self.root()))?;
         mount::tmpfs(Path::new("/run"), 0o755).map_err(failed)?;
-        if let Some(Ok(kept)) = kept {
+        if self.root().starts_with("/run") {
             fs::create_dir_all(self.root()).map_err(failed)?;
-            let source = format!("/proc/self/fd/{}", kept.as_raw_fd());
+            let source = format!("/proc/self/fd/{}", root.as_raw_fd());
             mount::bind(Path::new(&source), self.root()).map_err(failed)?;
         }
         Ok(())

@@ -17,6 +17,7 @@ fn is_root() -> bool {
 /// Somebody with a folder, and a copy of the program that everybody can read.
 struct Person {
     folder: tempfile::TempDir,
+    labs: PathBuf,
     uid: Option<u32>,
 }
 
@@ -32,7 +33,8 @@ impl Person {
             chown(&path, uid, uid).unwrap();
         }
         fs::copy(env!("CARGO_BIN_EXE_netwhy"), folder.path().join("bin/netwhy")).unwrap();
-        Person { folder, uid }
+        let labs = folder.path().join("labs");
+        Person { folder, labs, uid }
     }
 
     fn ordinary() -> Person {
@@ -53,7 +55,7 @@ impl Person {
                 "PATH",
                 format!("{}:/usr/bin:/bin", self.folder.path().join("bin").display()),
             )
-            .env("NETWHY_LAB_ROOT", self.folder.path().join("labs"))
+            .env("NETWHY_LAB_ROOT", &self.labs)
             .current_dir(self.folder.path().join("work"));
         if let Some(uid) = self.uid {
             command.uid(uid).gid(uid);
@@ -194,6 +196,35 @@ fn the_demo_is_live_and_leaves_nothing() {
         Some("no lab of yours on this machine")
     );
     assert_eq!(fs::read_dir(user.folder.path().join("labs")).unwrap().count(), 0);
+}
+
+/// The demo covers `/run`, and labs may be below it: other commands must find them all the same.
+#[test]
+fn labs_below_run_are_found_by_others_while_the_demo_plays() {
+    let mut user = Person::ordinary();
+    let Some(uid) = user.uid else {
+        return eprintln!("not run: needs root, to make a folder in /run");
+    };
+    let labs = PathBuf::from(format!("/run/netwhy-test-{}", std::process::id()));
+    fs::create_dir(&labs).unwrap();
+    chown(&labs, Some(uid), Some(uid)).unwrap();
+    user.labs = labs.clone();
+    if user.up() {
+        user.done(&["lab", "down"]);
+        let mut demo = user.command(&user.program(), &["demo"]);
+        let mut demo = demo.stdout(std::process::Stdio::null()).spawn().unwrap();
+        let until = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        while !user.done(&["lab", "status"]).contains("lab demo is up") {
+            assert!(demo.try_wait().unwrap().is_none(), "the demo has ended without a lab");
+            assert!(std::time::Instant::now() < until, "no lab after a minute");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        demo.kill().unwrap();
+        demo.wait().unwrap();
+        user.done(&["lab", "down", "--lab=demo"]);
+        assert_eq!(fs::read_dir(&labs).unwrap().count(), 0);
+    }
+    fs::remove_dir_all(&labs).unwrap();
 }
 
 #[test]
