@@ -33,7 +33,10 @@ pub fn run(repo: &Repo) -> Result<bool> {
         page,
         "| `netwhy check -f tests/recordings/healthy.tar.zst` (3 nodes, 3,205 promises) | {RUNS} | {check:.0} ms | |"
     );
-    let row = up.map_or_else(|| "not measured: needs root".to_owned(), |ms| format!("{ms:.0} ms"));
+    let row = up.map_or_else(
+        || "not measured: no lab can be made here".to_owned(),
+        |ms| format!("{ms:.0} ms"),
+    );
     let _ = writeln!(
         page,
         "| `netwhy lab up` (3 nodes), rules and servers included | 5 | {row} | < 1 s |"

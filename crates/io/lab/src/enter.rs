@@ -1,6 +1,6 @@
 //! Going into a lab.
 
-use crate::{LabError, Labs, labs::ENV_INSIDE};
+use crate::{LabError, Labs, labs::ENV_INSIDE, owner};
 use netwhy_sys::Netns;
 use netwhy_sys::process::{self, Joined};
 use std::ffi::OsStr;
@@ -18,7 +18,8 @@ impl Labs {
     /// Runs this program again inside the lab, with the same arguments, and ends with its exit code: from there on, the
     /// code that reads the machine reads the lab. Returns only inside, at once, or with an error.
     ///
-    /// Inside, `/run` is the lab's and everything else is the machine's. The process dies with the lab.
+    /// Inside, `/run` is the lab's and everything else is the machine's. The process dies with the lab. An ordinary user
+    /// becomes root of the lab's user namespace, which takes a process of one thread.
     pub fn enter(&self, name: &str) -> Result<(), LabError> {
         if inside_lab().as_deref() == Some(name) {
             return Ok(());
@@ -40,9 +41,11 @@ impl Labs {
     }
 
     fn run_inside(&self, name: &str, netns: Option<&str>, mut command: Command) -> Result<ExitStatus, LabError> {
-        let (_, handle) = self.usable_holder(name)?;
+        let (pid, handle) = self.usable_holder(name)?;
+        owner::able_to_enter(name, pid, &handle)?;
         let program = command.get_program().to_string_lossy().into_owned();
         let netns = netns.map(|netns| self.view(name)?.netns(netns)).transpose()?;
+        command.env("PATH", process::system_path());
         if let Ok(folder) = std::env::current_dir() {
             // Inside, the working folder is found again by its name; below /run it is not, and `/` takes its place.
             command.current_dir(if folder.starts_with("/run") {

@@ -1,5 +1,6 @@
 //! What can go wrong with a lab.
 
+use crate::owner::Refusal;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -24,9 +25,33 @@ pub enum LabError {
     /// This process is not inside a lab, and must be.
     #[error("not inside a lab: {0} is missing")]
     NotInside(PathBuf),
-    /// Labs need privileges that this process does not have.
-    #[error("a lab needs root (CAP_SYS_ADMIN and CAP_NET_ADMIN): {0}")]
-    NeedsRoot(io::Error),
+    /// This process is not root, and cannot become root of a user namespace.
+    #[error("a lab takes root or a user namespace, and here is neither: {} ({})", .0.why, .0.said)]
+    Refused(Refusal),
+    /// The lab is an ordinary user's own, and this process is root or in another user namespace.
+    #[error("lab {name} belongs to {}", .uid.map_or("another user namespace".to_owned(), |uid| format!("user {uid}")))]
+    NotYours {
+        /// The lab.
+        name: String,
+        /// Its user.
+        uid: Option<u32>,
+    },
+    /// The folder of a user's labs may hold what another user put there.
+    #[error("{folder} is not this user's alone, so no lab is kept there; {variable}=FOLDER names another")]
+    NotPrivate {
+        /// The folder.
+        folder: PathBuf,
+        /// What chooses another.
+        variable: &'static str,
+    },
+    /// A fault changes what a user namespace does not own.
+    #[error("{fault} needs a lab of root's: {why}")]
+    FaultNeedsRoot {
+        /// The fault.
+        fault: String,
+        /// What it would change.
+        why: String,
+    },
     /// The holder ended before the lab was ready.
     #[error("lab {name} did not come up: {why}")]
     NotUp {

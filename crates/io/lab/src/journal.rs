@@ -78,6 +78,12 @@ impl Lab {
 
     fn inject(&self, journal: &mut Vec<Injected>, id: &str, args: &Args) -> Result<Injected, LabError> {
         let fault = faults::find(id)?;
+        if let Some(why) = fault.refused() {
+            return Err(LabError::FaultNeedsRoot {
+                fault: id.to_owned(),
+                why: why.to_owned(),
+            });
+        }
         let state = self.state()?;
         let args = fault.complete(&state.spec, args)?;
         if journal.iter().any(|entry| entry.fault == id && entry.args == args) {

@@ -5,6 +5,7 @@
 
 use crate::LabError;
 use crate::error::at;
+use crate::owner;
 use crate::state::Lab;
 use netwhy_sys::lock::{self, TryLock};
 use netwhy_sys::process::{pidfd_kill, pidfd_open, pidfd_wait, reap};
@@ -16,7 +17,7 @@ use std::time::{Duration, Instant};
 
 /// The name of a lab when none is given.
 pub const DEFAULT_NAME: &str = "flannel-vxlan";
-/// Where labs keep their files, if not in `/run/netwhy/labs`.
+/// Where labs keep their files, if not where [`Labs::here`] says.
 pub const ENV_ROOT: &str = "NETWHY_LAB_ROOT";
 /// Holds the lab's name in a process that [`Labs::enter`] started inside.
 pub const ENV_INSIDE: &str = "NETWHY_INSIDE_LAB";
@@ -25,6 +26,8 @@ pub const ENV_INSIDE: &str = "NETWHY_INSIDE_LAB";
 #[derive(Clone, Debug)]
 pub struct Labs {
     root: PathBuf,
+    /// The part of it that must be this user's alone.
+    private: Option<PathBuf>,
 }
 
 /// Whether a lab lives.
@@ -39,17 +42,22 @@ pub enum Phase {
 }
 
 impl Labs {
-    /// The labs of this machine: those below `NETWHY_LAB_ROOT`, or below `/run/netwhy/labs`.
+    /// The labs of this user on this machine: those below `NETWHY_LAB_ROOT`; else root's below `/run/netwhy/labs`,
+    /// another user's below `/tmp/netwhy-UID/labs`.
     pub fn here() -> Self {
-        let root = std::env::var_os(ENV_ROOT).filter(|root| !root.is_empty());
-        Self {
-            root: root.map_or_else(|| "/run/netwhy/labs".into(), PathBuf::from),
+        if let Some(root) = std::env::var_os(ENV_ROOT).filter(|root| !root.is_empty()) {
+            return Self::at(Path::new(&root));
         }
+        let (root, private) = owner::default_root(owner::uid());
+        Self { root, private }
     }
 
     /// The labs below this folder.
     pub fn at(root: &Path) -> Self {
-        Self { root: root.to_owned() }
+        Self {
+            root: root.to_owned(),
+            private: None,
+        }
     }
 
     /// The folder of all labs.
@@ -66,8 +74,26 @@ impl Labs {
         self.folder(name).join("lock")
     }
 
+    /// Makes the folder of all labs.
+    pub(crate) fn make_root(&self) -> Result<(), LabError> {
+        self.private.as_deref().map_or(Ok(()), owner::make_private)?;
+        fs::create_dir_all(&self.root).map_err(at(&self.root))
+    }
+
+    /// Makes the folder of a lab.
+    pub(crate) fn make_folder(&self, name: &str) -> Result<(), LabError> {
+        self.make_root()?;
+        let folder = self.folder(name);
+        fs::create_dir_all(&folder).map_err(at(&folder))
+    }
+
+    fn check_private(&self) -> Result<(), LabError> {
+        self.private.as_deref().map_or(Ok(()), owner::check_private)
+    }
+
     /// The names of all labs that have a folder, sorted.
     pub fn names(&self) -> Result<Vec<String>, LabError> {
+        self.check_private()?;
         let entries = match fs::read_dir(&self.root) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             other => other.map_err(at(&self.root))?,
@@ -81,6 +107,7 @@ impl Labs {
     /// Whether this lab lives; `None` if there is not even a folder.
     pub fn phase(&self, name: &str) -> Result<Option<Phase>, LabError> {
         check_name(name)?;
+        self.check_private()?;
         if !self.folder(name).exists() {
             return Ok(None);
         }

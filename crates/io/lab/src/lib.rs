@@ -6,6 +6,8 @@
 //! One **holder** process is the first of its own PID, mount and network namespace, with a private `/run`. Everything
 //! else is its child: killing it frees everything. A lab lives as long as the holder's lock is held.
 //!
+//! An ordinary user's lab is in a user namespace besides, in which the holder is root. Commands become root of it too.
+//!
 //! | from outside | inside |
 //! |---|---|
 //! | [`Labs::up`], [`Labs::down`], [`Labs::status`] | [`Lab::inside`], [`Lab::state`] |
@@ -26,6 +28,7 @@ mod labs;
 pub mod matrix;
 pub mod names;
 pub mod objects;
+mod owner;
 mod random_spec;
 mod reboot;
 pub mod rules;
@@ -44,6 +47,7 @@ pub use error::LabError;
 pub use faults::{Args, Fault, faults};
 pub use journal::Injected;
 pub use labs::{DEFAULT_NAME, ENV_INSIDE, ENV_ROOT, Labs, Phase, check_name};
+pub use owner::Refusal;
 pub use random_spec::Random;
 pub use reboot::Rebooted;
 pub use state::{Kind, Lab, Namespace, State};

@@ -1,7 +1,7 @@
 //! What `lab status` tells.
 
 use crate::labs::{Labs, Phase};
-use crate::{Injected, LabError, State};
+use crate::{Injected, LabError, State, owner};
 use std::fs;
 
 /// A lab, or what is left of one.
@@ -13,6 +13,8 @@ pub struct LabStatus {
     pub phase: Phase,
     /// The number of its holder.
     pub pid: Option<u32>,
+    /// The ordinary user whose own it is; `None` for a lab of root's.
+    pub user: Option<u32>,
     /// What is in it, if it can be used.
     pub report: Option<Report>,
 }
@@ -75,6 +77,7 @@ impl Labs {
                 name,
                 phase,
                 pid,
+                user: pid.and_then(owner::user_of),
                 report,
             });
         }

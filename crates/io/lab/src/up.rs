@@ -5,7 +5,7 @@ use crate::holder::{HOLDER_COMMAND, READY};
 use crate::labs::end;
 use crate::state::write_json;
 use crate::validate::validate;
-use crate::{LabError, Labs, Phase, State, labs::check_name, spec::Spec};
+use crate::{LabError, Labs, Phase, State, labs::check_name, owner, spec::Spec};
 use netwhy_sys::lock::{self, TryLock};
 use netwhy_sys::process::{NewNamespaces, pidfd_open, reap, spawn_in_new};
 use std::fs::{self, File};
@@ -51,16 +51,15 @@ const SWEEP_LIMIT: Duration = Duration::from_millis(500);
 
 impl Labs {
     /// Builds a lab. When this process is killed meanwhile, the holder notices and takes everything away.
+    ///
+    /// Without root, this process becomes root of a new user namespace, and that is the lab's; it must have one thread.
     pub fn up(&self, spec: &Spec, options: &UpOptions) -> Result<Up, LabError> {
         let started = Instant::now();
         let name = &options.name;
         check_name(name)?;
         validate(spec)?;
-        let folder = self.folder(name);
-        fs::create_dir_all(&folder).map_err(|e| match e.kind() {
-            io::ErrorKind::PermissionDenied => LabError::NeedsRoot(e),
-            _ => at(&folder)(e),
-        })?;
+        owner::able_to_make()?;
+        self.make_folder(name)?;
         let lock = self.lock_or_exists(name)?;
         let result = self.start(spec, options, lock, started + options.limit);
         if result.is_err() {
@@ -87,7 +86,7 @@ impl Labs {
                 Ok(TryLock::Held) => std::thread::sleep(Duration::from_millis(5)),
                 // Another command has swept the folder away.
                 Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                    fs::create_dir_all(self.folder(name)).map_err(at(&self.folder(name)))?;
+                    self.make_folder(name)?;
                 }
                 Err(e) => return Err(at(&file)(e)),
             }
@@ -128,7 +127,8 @@ impl Labs {
         let args = [HOLDER_COMMAND.into(), name.into()];
         // The numbers are known to the holder: 0 this command, 1 and 2 the log, 3 the lock, 4 the folder of all labs.
         let fds = [theirs.as_fd(), log.as_fd(), log.as_fd(), lock.as_fd(), root.as_fd()];
-        let pid = spawn_in_new(namespaces, &program, &args, &fds).map_err(|e| start_error(&program, e))?;
+        let pid = spawn_in_new(namespaces, &program, &args, &fds)
+            .map_err(|e| LabError::step(format!("starting {} in new namespaces", program.display()), e))?;
         drop((theirs, lock));
         let handle = pidfd_open(pid).map_err(|e| LabError::step("handle of the holder", e))?;
         match wait_for_word(mine, deadline) {
@@ -142,13 +142,6 @@ impl Labs {
                 })
             }
         }
-    }
-}
-
-fn start_error(program: &Path, error: io::Error) -> LabError {
-    match error.kind() {
-        io::ErrorKind::PermissionDenied => LabError::NeedsRoot(error),
-        _ => LabError::step(format!("starting {} in new namespaces", program.display()), error),
     }
 }
 

@@ -136,6 +136,9 @@ pub struct TraceArgs {
     /// Answer every line of a file of flows ("-": standard input)
     #[arg(long, value_name = "FILE", conflicts_with_all = ["src", "dst"])]
     pub flows: Option<PathBuf>,
+    /// Name what decides an unknown answer, and what would resolve it
+    #[arg(long, conflicts_with = "flows")]
+    pub why_unknown: bool,
     /// Namespace of names that have none
     #[arg(short = 'n', long, value_name = "NS", default_value = "default")]
     pub namespace: String,

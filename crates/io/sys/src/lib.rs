@@ -9,6 +9,7 @@
 //! | [`lock`] | `flock` on files that may be removed meanwhile |
 //! | [`mount`] | private mounts |
 //! | [`link`] | offload switches of an interface |
+//! | [`userns`] | user namespaces, for those who are not root |
 #![allow(unsafe_code)]
 
 pub mod exec;
@@ -20,6 +21,7 @@ pub mod packet;
 pub mod process;
 pub mod sysctl;
 pub mod tap;
+pub mod userns;
 
 pub use exec::{ExecError, Limits, Output, run_in};
 pub use netns::Netns;

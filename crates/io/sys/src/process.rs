@@ -98,6 +98,19 @@ pub fn run_attached(command: &mut Command) -> io::Result<ExitStatus> {
     status
 }
 
+/// The search path of this process, with the folders of the network tools, which an ordinary user's may not have.
+pub fn system_path() -> OsString {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut folders: Vec<_> = std::env::split_paths(&path).collect();
+    for folder in ["/usr/sbin", "/sbin"] {
+        if !folders.iter().any(|known| known == Path::new(folder)) {
+            folders.push(folder.into());
+        }
+    }
+    // Folders that came out of a path can be joined to one again.
+    std::env::join_paths(folders).unwrap_or(path)
+}
+
 /// Takes over a descriptor that the parent handed down at a number that both know, and keeps it from further children.
 /// To be called first thing in `main`. `None` if nothing is open there.
 pub fn inherited(fd: RawFd) -> Option<OwnedFd> {

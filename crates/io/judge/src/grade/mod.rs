@@ -18,9 +18,9 @@ pub use run::{Graded, grade, grade_seed};
 pub use table::{Total, print};
 pub use ward::LabWard;
 
-use netwhy_lab::Args;
 use netwhy_lab::matrix::{Cell, Pair};
 use netwhy_lab::spec::Spec;
+use netwhy_lab::{Args, Fault};
 use netwhy_view::report::FindingView;
 
 /// How much to inject.
@@ -83,6 +83,11 @@ pub trait Ward {
     /// # Errors
     /// It does not come up.
     fn fresh(&mut self, spec: &Spec) -> Result<(), GradeError>;
+
+    /// Why a fault can be injected at no place of any lab here; `None` if it can.
+    fn refuses(&self, _fault: &Fault) -> Option<String> {
+        None
+    }
 
     /// Injects a fault.
     ///

@@ -3,6 +3,7 @@
 use super::{Baseline, Case, Cases, Fixed, GradeError, Judged, Plan, Ward, judge_findings};
 use netwhy_lab::matrix::{Cell, Pair, differences, pairs};
 use netwhy_lab::spec::Spec;
+use netwhy_lab::{Args, Fault};
 use netwhy_view::report::FindingView;
 
 /// What became of one case.
@@ -22,12 +23,14 @@ pub struct Graded {
     pub fixed: Option<Fixed>,
     /// Cells that differ from the healthy matrix after the fix, in words.
     pub still_broken: Vec<String>,
+    /// Why the case was not played; nothing else counts then.
+    pub skipped: Option<String>,
 }
 
 impl Graded {
     /// A fault, whose cause must be found.
     pub fn is_fault(&self) -> bool {
-        self.case.as_ref().is_some_and(|c| !c.decoy)
+        self.skipped.is_none() && self.case.as_ref().is_some_and(|c| !c.decoy)
     }
 
     /// The printed command line was run, and the matrix is as it was.
@@ -78,6 +81,11 @@ pub fn grade_seed<W: Ward>(
         add(bed.untouched()?);
         for _ in 0..plan.per_lab.max(1) {
             let Some(fault) = next else { break };
+            if let Some(why) = bed.ward.refuses(fault) {
+                add(bed.skipped(fault, why));
+                next = cases.next_fault();
+                continue;
+            }
             for attempt in 1..=PLACES {
                 let Some(case) = cases.place(fault, &bed.spec) else {
                     break;
@@ -203,6 +211,18 @@ impl<'a, W: Ward> Bed<'a, W> {
         Ok(found.iter().map(in_words).collect())
     }
 
+    fn skipped(&self, fault: &Fault, why: String) -> Graded {
+        let case = Case {
+            fault: fault.id,
+            decoy: fault.decoy,
+            args: Args::new(),
+        };
+        Graded {
+            skipped: Some(why),
+            ..self.graded(Some(case), Judged::default())
+        }
+    }
+
     fn graded(&self, case: Option<Case>, judged: Judged) -> Graded {
         Graded {
             seed: self.seed,
@@ -212,6 +232,7 @@ impl<'a, W: Ward> Bed<'a, W> {
             judged,
             fixed: None,
             still_broken: Vec::new(),
+            skipped: None,
         }
     }
 }

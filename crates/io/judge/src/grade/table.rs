@@ -24,6 +24,8 @@ pub struct Total {
     pub healthy: usize,
     /// Findings on them beyond the baseline.
     pub healthy_alarms: usize,
+    /// Cases that could not be played here.
+    pub skipped: usize,
 }
 
 impl Total {
@@ -33,6 +35,7 @@ impl Total {
         for one in all {
             let alarms = one.judged.unexplained.len();
             match &one.case {
+                _ if one.skipped.is_some() => total.skipped += 1,
                 None => {
                     total.healthy += 1;
                     total.healthy_alarms += alarms;
@@ -80,13 +83,21 @@ impl fmt::Display for Total {
             self.false_alarms,
             self.healthy,
             self.healthy_alarms
-        )
+        )?;
+        match self.skipped {
+            0 => Ok(()),
+            skipped => write!(f, "; {skipped} skipped"),
+        }
     }
 }
 
 impl fmt::Display for Graded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let words = self.case.as_ref().map_or("(nothing)".to_owned(), super::Case::words);
+        if let Some(why) = &self.skipped {
+            let (seed, nodes) = (self.seed, self.nodes);
+            return write!(f, "seed {seed} {nodes} nodes  {words:<64} skipped: {why}");
+        }
         let verdict = match (&self.case, self.judged.unexplained.is_empty()) {
             (_, false) => "unexplained",
             (Some(case), _) if case.decoy => "silent",

@@ -42,6 +42,8 @@ struct Fake {
     wrong_place: bool,
     cries_wolf: bool,
     cannot_fix: bool,
+    /// A fault that cannot be injected.
+    refused: Option<&'static str>,
     /// Nodes at which nothing breaks.
     harmless: Option<String>,
 }
@@ -57,6 +59,10 @@ impl Ward for Fake {
             .find(|s| baseline(s))
             .map(|s| (s.namespace.clone(), s.name.clone()));
         Ok(())
+    }
+
+    fn refuses(&self, fault: &Fault) -> Option<String> {
+        (self.refused == Some(fault.id)).then(|| "the table is the machine's".to_owned())
     }
 
     fn inject(&mut self, fault: &str, args: &Args) -> Result<(), GradeError> {
@@ -147,6 +153,21 @@ fn a_perfect_doctor_passes() {
     assert_eq!((total.right_cause, total.right_place, total.healed), (40, 40, 40));
     // One for each case: the first of ten shapes needs no second one.
     assert_eq!((total.passes(), labs), (true, 60));
+}
+
+#[test]
+fn what_cannot_be_injected_is_skipped_with_the_reason() {
+    let mut ward = Fake {
+        refused: Some("bridge-nf-off"),
+        ..Fake::default()
+    };
+    let all = grade_seed(&mut ward, &Plan::of_seed(3), &mut |_| ()).unwrap();
+    let total = Total::of(&all);
+    assert_eq!((total.faults, total.skipped, total.healed), (35, 5, 35));
+    assert!(total.passes() && total.to_string().ends_with("; 5 skipped"), "{total}");
+    let line = print(&all);
+    let line = line.lines().find(|l| l.contains("bridge-nf-off")).unwrap();
+    assert!(line.ends_with("skipped: the table is the machine's"), "{line}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crate::live;
 use netwhy_checks::{CheckOptions, check};
 use netwhy_lab::matrix::{Cell, Options, Pair};
 use netwhy_lab::spec::Spec;
-use netwhy_lab::{Args, Lab, Labs, UpOptions};
+use netwhy_lab::{Args, Fault, Lab, Labs, UpOptions};
 use netwhy_model::Cluster;
 use netwhy_view::report::{FindingView, FixView, ReportView};
 use std::path::{Path, PathBuf};
@@ -89,7 +89,7 @@ impl<C: Fn(&str, &FindingView) -> Option<String>> LabWard<C> {
         let program = self.program.clone().or_else(|| std::env::current_exe().ok());
         let folder = program.as_deref().and_then(Path::parent);
         let folder = folder.map(|f| f.display().to_string()).unwrap_or_default();
-        format!("{folder}:{}", std::env::var("PATH").unwrap_or_default())
+        format!("{folder}:{}", netwhy_sys::process::system_path().to_string_lossy())
     }
 }
 
@@ -117,6 +117,10 @@ impl<C: Fn(&str, &FindingView) -> Option<String>> Ward for LabWard<C> {
         };
         let up = self.labs.up(spec, &options);
         up.map(|_| ()).map_err(|e| GradeError::new("lab up", e))
+    }
+
+    fn refuses(&self, fault: &Fault) -> Option<String> {
+        fault.refused().map(str::to_owned)
     }
 
     fn inject(&mut self, fault: &str, args: &Args) -> Result<(), GradeError> {

@@ -82,7 +82,8 @@ fn up(labs: &Labs, name: &str, shape: Option<&str>) -> Result<i32, LabError> {
 fn status(labs: &Labs) -> Result<i32, LabError> {
     for lab in labs.status()? {
         let servers = lab.report.as_ref().map_or(0, |r| r.servers);
-        println!("{} {:?} {servers} servers", lab.name, lab.phase);
+        let user = lab.user.map_or(String::new(), |uid| format!(", of user {uid}"));
+        println!("{} {:?} {servers} servers{user}", lab.name, lab.phase);
     }
     Ok(0)
 }

@@ -95,7 +95,7 @@ pub(crate) fn load_modules() -> Result<(), LabError> {
             if !sysctl::path_of(key).exists() {
                 return Err(LabError::step(
                     format!("loading {module}"),
-                    format!("no {key}: {}", output.complaint()),
+                    format!("no {key}: {}; as root: modprobe {module}", output.complaint()),
                 ));
             }
         }

@@ -53,6 +53,10 @@ static ALL: [Fault; 12] = [
     decoys::UNUSED_ROUTE,
 ];
 
+/// Faults that change what a user namespace does not own, each with what that is. The lab of an ordinary user cannot have
+/// them: `lab_unprivileged.rs` demands that it can have all others.
+const NEEDS_ROOT: &[(&str, &str)] = &[];
+
 /// A fault by its id.
 pub fn find(id: &str) -> Result<&'static Fault, LabError> {
     let found = ALL.iter().find(|fault| fault.id == id);
@@ -60,6 +64,16 @@ pub fn find(id: &str) -> Result<&'static Fault, LabError> {
 }
 
 impl Fault {
+    /// What it changes that only root owns, if anything.
+    pub fn needs_root(&self) -> Option<&'static str> {
+        NEEDS_ROOT.iter().find(|(id, _)| *id == self.id).map(|(_, why)| *why)
+    }
+
+    /// Why this process cannot inject it: it needs root, and this is an ordinary user, or root of a user's namespace.
+    pub fn refused(&self) -> Option<&'static str> {
+        self.needs_root().filter(|_| !crate::owner::is_machines_root())
+    }
+
     /// Every place of a lab where it can be injected, as complete parameters.
     pub fn sites(&self, spec: &Spec) -> Vec<Args> {
         (self.sites)(spec)

@@ -4,7 +4,7 @@ use super::player::{Player, quietly};
 use crate::cli::PrintArgs;
 use anyhow::{Context, Result, ensure};
 use netwhy_lab::spec::{Pod, Service, Spec};
-use netwhy_lab::{Lab, Labs, UpOptions};
+use netwhy_lab::{Lab, LabError, Labs, UpOptions};
 use netwhy_probe::{Ask, Attempt, Bounds, Filter, Links, capture_during, curl_words};
 use netwhy_wire::decode::L4;
 use std::net::IpAddr;
@@ -35,17 +35,49 @@ impl Drop for Stage {
     }
 }
 
+/// Why there is no lab to play on.
+pub struct NotLive {
+    /// In one line.
+    pub why: String,
+    /// What would change it, if that is known.
+    pub way_out: Option<String>,
+}
+
+impl NotLive {
+    /// Without a way out.
+    pub fn because(why: impl std::fmt::Display) -> NotLive {
+        NotLive {
+            why: why.to_string(),
+            way_out: None,
+        }
+    }
+}
+
+impl From<LabError> for NotLive {
+    fn from(e: LabError) -> NotLive {
+        match e {
+            LabError::Refused(refusal) => NotLive {
+                why: format!("neither root nor a user namespace: {}", refusal.why),
+                way_out: Some(refusal.way_out.replace("netwhy lab up", "netwhy demo")),
+            },
+            other => NotLive::because(other),
+        }
+    }
+}
+
 /// Makes the lab, or says why that is not possible here.
-pub fn stage() -> Result<Stage, String> {
+pub fn stage() -> Result<Stage, NotLive> {
     let labs = Labs::here();
+    // What is left of a demo that was killed; what it fails for, making one fails for too.
     let _ = labs.down(LAB);
+    labs.prepare()?;
     let spec = Spec::default_with(3);
     let options = UpOptions {
         name: LAB.to_owned(),
         ..UpOptions::default()
     };
-    let up = labs.up(&spec, &options).map_err(|e| e.to_string())?;
-    let lab = labs.view(LAB).map_err(|e| e.to_string())?;
+    let up = labs.up(&spec, &options)?;
+    let lab = labs.view(LAB)?;
     let client = spec
         .pods
         .iter()
@@ -57,7 +89,7 @@ pub fn stage() -> Result<Stage, String> {
         .find(|s| s.namespace == "shop" && s.name == "api")
         .cloned();
     let (Some(client), Some(service)) = (client, service) else {
-        return Err("the lab has no shop/web and shop/api".to_owned());
+        return Err(NotLive::because("the lab has no shop/web and shop/api"));
     };
     Ok(Stage {
         labs,

@@ -18,7 +18,11 @@ pub fn run(args: &DemoArgs, print: &PrintArgs) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     if args.recording || args.bundle.is_some() {
-        return recorded::play(print, args.bundle.as_deref(), "asked for by --recording");
+        return recorded::play(
+            print,
+            args.bundle.as_deref(),
+            &live::NotLive::because("asked for by --recording"),
+        );
     }
     match live::stage() {
         Ok(stage) => live::play(print, stage),

@@ -1,6 +1,7 @@
 //! On the recording: a real control plane and real kube-proxies, recorded in network namespaces. What cannot be played on a
 //! file is named.
 
+use super::live::NotLive;
 use super::player::Player;
 use crate::cli::PrintArgs;
 use crate::fail::Fail;
@@ -40,7 +41,7 @@ pub fn save(path: &Path) -> Result<()> {
 }
 
 /// Plays it; `instead` is another bundle of the same cluster.
-pub fn play(print: &PrintArgs, instead: Option<&Path>, why: &str) -> Result<ExitCode> {
+pub fn play(print: &PrintArgs, instead: Option<&Path>, not_live: &NotLive) -> Result<ExitCode> {
     let folder = tempfile::Builder::new()
         .prefix("netwhy-demo")
         .tempdir()
@@ -58,7 +59,7 @@ pub fn play(print: &PrintArgs, instead: Option<&Path>, why: &str) -> Result<Exit
     p.alias(&file, NAME);
     p.say(&[
         "netwhy demo, on a recording: a real control plane and three real kube-proxies, recorded in network namespaces.",
-        &format!("Not live, because: {why}"),
+        &format!("Not live, because: {}", not_live.why),
         &format!("The bundle is inside this program; to type the commands below yourself: netwhy demo --save {NAME}"),
     ])?;
     let measured = measured()?;
@@ -109,10 +110,13 @@ pub fn play(print: &PrintArgs, instead: Option<&Path>, why: &str) -> Result<Exit
     p.show(
         &[
             "the connection after the fix, the reboot, and the drop-in that makes the fault come back: these need a lab",
-            "live, as root on Linux with iproute2 and iptables: netwhy demo",
+            "live, on Linux with iproute2 and iptables, as root or where user namespaces are allowed: netwhy demo",
         ]
         .map(str::to_owned),
     )?;
+    if let Some(way_out) = &not_live.way_out {
+        p.show(&[format!("here that takes, {way_out}")])?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 

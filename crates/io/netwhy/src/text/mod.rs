@@ -4,6 +4,7 @@ pub mod check;
 pub mod finding;
 pub mod page;
 pub mod trace;
+pub mod unknown;
 pub mod why;
 
 /// `1,234`.

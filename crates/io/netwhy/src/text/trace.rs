@@ -13,8 +13,18 @@ use netwhy_view::trace::{HopView, LineView, Mark as PathMark, OutcomeView, Reach
 const STAGE: usize = 4;
 const TEXT: usize = 19;
 
+/// What is shown beside the answer.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct More {
+    /// What is folded otherwise.
+    pub verbose: bool,
+    /// What would resolve what is not known.
+    pub why_unknown: bool,
+}
+
 /// All of it.
-pub fn render(screen: &mut Screen, view: &TraceView, target: &Target, verbose: bool) {
+pub fn render(screen: &mut Screen, view: &TraceView, target: &Target, more: More) {
+    let verbose = more.verbose;
     screen.fact("target", &view.target);
     headline(screen, view);
     screen.gap();
@@ -36,7 +46,10 @@ pub fn render(screen: &mut Screen, view: &TraceView, target: &Target, verbose: b
         screen.gap();
     }
     causes(screen, view, target);
-    unknown(screen, view);
+    match more.why_unknown {
+        true => super::unknown::render(screen, view, target),
+        false => unknown(screen, view, target),
+    }
     assumed(screen, view, verbose);
     coverage(screen, view, target);
 }
@@ -215,7 +228,7 @@ fn reach_text(reach: &ReachView) -> String {
     }
 }
 
-fn unknown(screen: &mut Screen, view: &TraceView) {
+fn unknown(screen: &mut Screen, view: &TraceView, target: &Target) {
     if view.verdict.kind != Verdict::Unknown {
         return;
     }
@@ -224,6 +237,12 @@ fn unknown(screen: &mut Screen, view: &TraceView) {
         screen.fact("decides", &gap_line(gap));
     }
     next_for_gaps(screen, &deciding);
+    let proto = view.proto.to_lowercase();
+    let mut again = vec![view.from.as_str(), view.to.as_str(), "--why-unknown"];
+    if proto != "tcp" {
+        again.extend(["--proto", &proto]);
+    }
+    screen.whole(0, "next", &commands::netwhy("trace", target, &again));
 }
 
 /// `path: why`.
@@ -245,11 +264,16 @@ pub fn next_for_gaps(screen: &mut Screen, gaps: &[&GapView]) {
     nodes.sort_unstable();
     nodes.dedup();
     for node in nodes.into_iter().take(3) {
-        let script = command(&["netwhy", "collect", "--script", node]);
-        let there = command(&["ssh", node, "sudo", "sh"]);
-        let to = crate::screen::quote(&format!("{node}.tar"));
-        screen.whole(0, "next", &format!("{script} | {there} > {to}"));
+        screen.whole(0, "next", &script_of(node));
     }
+}
+
+/// The line that collects all of a node.
+pub fn script_of(node: &str) -> String {
+    let script = command(&["netwhy", "collect", "--script", node]);
+    let there = command(&["ssh", node, "sudo", "sh"]);
+    let to = crate::screen::quote(&format!("{node}.tar"));
+    format!("{script} | {there} > {to}")
 }
 
 fn assumed(screen: &mut Screen, view: &TraceView, verbose: bool) {

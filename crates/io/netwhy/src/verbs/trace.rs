@@ -46,7 +46,11 @@ pub fn run(cli: &Cli, args: &TraceArgs) -> Result<ExitCode> {
     match cli.print.output {
         Format::Text => {
             let mut screen = Screen::new(Look::new(cli.print.ascii));
-            text::trace::render(&mut screen, &view, &target, cli.print.verbose);
+            let more = text::trace::More {
+                verbose: cli.print.verbose,
+                why_unknown: args.why_unknown,
+            };
+            text::trace::render(&mut screen, &view, &target, more);
             print(&screen.finish())?;
         }
         Format::Json => print(&json(&view, true)?)?,

@@ -4,4 +4,6 @@ mod answers;
 mod common;
 mod hostile;
 mod on_lab;
+mod unprivileged;
 mod usage;
+mod why_unknown;

@@ -4,10 +4,12 @@ mod chains;
 mod end;
 mod outcomes;
 mod path;
+mod unknown;
 mod verdict;
 
 pub use outcomes::{OutcomeView, Tally};
 pub use path::{HopView, LineView, Mark};
+pub use unknown::{FIDELITY, RunView, UnknownKind, UnknownView};
 pub use verdict::{Verdict, VerdictView, short};
 
 use crate::flow::gap_text;
@@ -45,6 +47,8 @@ pub struct TraceView {
     pub assumed: Vec<String>,
     /// What is not known, and met: `decides` where the answer depends on it.
     pub gaps: Vec<GapView>,
+    /// What would resolve each of those that decide.
+    pub why_unknown: Vec<UnknownView>,
     /// Causes, ranked.
     pub findings: Vec<FindingView>,
     /// What the first cause breaks in the whole cluster, if that was looked at.
@@ -103,6 +107,7 @@ impl TraceView {
             outcomes: tally.groups,
             assumed: report.assumed.clone(),
             gaps: gaps(cluster, trace),
+            why_unknown: UnknownView::all(cluster, trace),
             reach: whole.and_then(|whole| reach(cluster, report, whole)),
             findings: report.findings.iter().map(FindingView::new).collect(),
         }

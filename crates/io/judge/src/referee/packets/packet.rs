@@ -243,7 +243,7 @@ fn header(packet: &Packet, body: u16) -> Vec<u8> {
     ip.extend((20 + body).to_be_bytes());
     ip.extend(packet.id.to_be_bytes());
     let (offset, more) = packet.frag.unwrap_or((0, false));
-    let flags = u16::from(packet.df) << 14 | u16::from(more) << 13 | offset / 8;
+    let flags = u16::from(packet.df) << 14 | u16::from(more) << 13 | (offset / 8);
     ip.extend(flags.to_be_bytes());
     ip.extend([packet.ttl, packet.proto(), 0, 0]);
     ip.extend(packet.src.octets());

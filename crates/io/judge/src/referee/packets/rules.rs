@@ -377,7 +377,7 @@ impl Drawer<'_> {
             "-A OUTPUT -m comment --comment \"kubernetes service portals\" -j KUBE-SERVICES".to_owned(),
             "-A POSTROUTING -j KUBE-POSTROUTING".to_owned(),
             format!("-A KUBE-SERVICES -d 10.96.0.10/32 -p tcp -m tcp --dport {port} -j KUBE-SVC-A"),
-            format!("-A KUBE-SERVICES -m addrtype --dst-type LOCAL -p tcp -m tcp --dport 30080 -j KUBE-SVC-A"),
+            "-A KUBE-SERVICES -m addrtype --dst-type LOCAL -p tcp -m tcp --dport 30080 -j KUBE-SVC-A".to_owned(),
             "-A KUBE-MARK-MASQ -j MARK --set-xmark 0x4000/0x4000".to_owned(),
             "-A KUBE-POSTROUTING -m mark ! --mark 0x4000/0x4000 -j RETURN".to_owned(),
             "-A KUBE-POSTROUTING -j MARK --set-xmark 0x4000/0x0".to_owned(),

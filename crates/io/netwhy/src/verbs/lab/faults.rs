@@ -24,6 +24,9 @@ pub(super) fn list(context: &Context<'_>) -> Result<ExitCode> {
     }
     screen.gap();
     screen.line("A parameter that is not given is chosen: the first place that fits.");
+    if faults().iter().all(|f| f.needs_root().is_none()) {
+        screen.line("None of them needs root: a lab of an ordinary user can have them all.");
+    }
     screen.whole(
         0,
         "such as",
@@ -38,6 +41,11 @@ fn one(screen: &mut Screen, fault: &Fault) {
     screen.line(&format!("  {:26} {}", fault.id, params.join(" ")));
     for line in crate::screen::wrap(fault.does, 92) {
         screen.line(&format!("      {line}"));
+    }
+    if let Some(why) = fault.needs_root() {
+        for line in crate::screen::wrap(&format!("needs a lab of root's: {why}"), 92) {
+            screen.line(&format!("      {line}"));
+        }
     }
     for (option, does) in fault.options {
         for line in crate::screen::wrap(&format!("--{option}: {does}"), 92) {

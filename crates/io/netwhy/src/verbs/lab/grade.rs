@@ -1,6 +1,6 @@
 //! `lab grade`: how well netwhy diagnoses and heals, measured on random labs.
 
-use super::Context;
+use super::{Context, failure};
 use crate::cli::GradeArgs;
 use crate::commands;
 use crate::fail::{CLEAN, FOUND, Fail};
@@ -16,6 +16,7 @@ const NAME: &str = "grade";
 
 /// Prints each case as soon as it is judged, then the table.
 pub(super) fn run(context: &Context<'_>, args: &GradeArgs) -> Result<ExitCode> {
+    context.labs.prepare().map_err(failure)?;
     let plan = |seed: &u64| Plan {
         singles: args.faults,
         decoys: args.decoys,
@@ -31,7 +32,7 @@ pub(super) fn run(context: &Context<'_>, args: &GradeArgs) -> Result<ExitCode> {
     let all = grade(&mut ward, &plans, &mut tell).map_err(|e| {
         Fail::new(
             format!("the grade had to stop: {e}"),
-            "a lab needs root; on a busy machine connections are slow: once more, or fewer --faults",
+            "on a busy machine connections are slow: once more, or fewer --faults",
         )
     })?;
     print(&format!("\n{}", table(&all)))?;

@@ -17,13 +17,10 @@ use std::process::ExitCode;
 
 /// A failure of a lab, with the way out.
 pub fn failure(e: LabError) -> anyhow::Error {
-    let denied = ["Permission denied", "Operation not permitted"]
-        .iter()
-        .any(|d| e.to_string().contains(d));
     let way_out = match &e {
-        _ if denied || matches!(e, LabError::NeedsRoot(_)) => {
-            "as root; an ordinary user has netwhy demo --recording, and netwhy check -f BUNDLE"
-        }
+        LabError::Refused(refusal) => refusal.way_out.as_str(),
+        LabError::NotYours { .. } => "as that user; what is inside is theirs, and root does not run it",
+        LabError::FaultNeedsRoot { .. } => "as root, in a lab of root's: netwhy lab up",
         LabError::NoSuchLab(_) => "netwhy lab status lists the labs of this machine",
         LabError::NoPlace { .. } | LabError::Unknown { kind: "fault", .. } => {
             "netwhy lab faults lists what can be injected, netwhy lab heal undoes what is"

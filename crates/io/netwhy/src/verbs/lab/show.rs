@@ -12,7 +12,7 @@ pub(super) fn status(context: &Context<'_>, verbose: bool) -> Result<ExitCode> {
     let all = context.labs.status().map_err(failure)?;
     let mut screen = context.screen();
     if all.is_empty() {
-        screen.line("no lab on this machine");
+        screen.line("no lab of yours on this machine");
         screen.whole(0, "next", &lab_command(context.name, &["up"]));
     }
     for lab in &all {
@@ -36,6 +36,9 @@ fn one(screen: &mut Screen, lab: &LabStatus, verbose: bool) {
     let mark = if complaints.is_empty() { Mark::Good } else { Mark::Warn };
     let spec = &report.state.spec;
     let pid = lab.pid.map_or(String::new(), |pid| format!(", process {pid}"));
+    let owner = lab
+        .user
+        .map(|uid| format!("user {uid}, without root: in a user namespace"));
     screen.marked(
         0,
         mark,
@@ -47,6 +50,9 @@ fn one(screen: &mut Screen, lab: &LabStatus, verbose: bool) {
             spec.services.len()
         ),
     );
+    if let Some(owner) = owner {
+        screen.fact("owner", &owner);
+    }
     injected(screen, report);
     for complaint in complaints {
         screen.fact("problem", &complaint);
