@@ -8,6 +8,7 @@
 //! | [`predict`] | the simulator with real sockets in a lab |
 //! | [`rename`] | answers about a cluster with answers about the same cluster under other names |
 //! | [`world`] | the simulator with the kernel, in small worlds that are written as text |
+//! | [`referee`] | the simulator with the kernel, in worlds that are drawn |
 //! | [`question`] | (a question as a file of flows asks it becomes a flow of the model) |
 //!
 //! The referee may see every crate but the binary. It decides nothing and changes nothing: what differs is listed.
@@ -16,6 +17,7 @@ pub mod grade;
 pub mod live;
 pub mod predict;
 pub mod question;
+pub mod referee;
 pub mod rename;
 pub mod score;
 pub mod world;

@@ -76,15 +76,15 @@ fn others(world: &World, asked: &[(crate::oracle::Question, u8)]) -> Vec<World> 
     list
 }
 
-/// What the client sees, how it ends, and who receives.
-type Alike = (ClientSees, Disposition, Option<(NetnsId, u16)>);
+/// What the client sees, how it ends, who receives, and whether what they say arrives.
+type Alike = (ClientSees, Disposition, Option<(NetnsId, u16)>, bool);
 
 /// What makes two worlds alike for the one who asks: what the client sees, and who receives.
 fn summary(outcomes: &[Outcome]) -> BTreeSet<Alike> {
     let receiver = |o: &Outcome| o.delivered_to.filter(|_| o.client == ClientSees::Ok);
     outcomes
         .iter()
-        .map(|o| (o.client, o.end.disposition, receiver(o)))
+        .map(|o| (o.client, o.end.disposition, receiver(o), o.silence.is_some()))
         .collect()
 }
 
@@ -118,6 +118,7 @@ fn explore(
                 disposition: Disposition::Unknown,
                 ..first.end.clone()
             },
+            silence: None,
             delivered_to: None,
             steps: Vec::new(),
             ..first.clone()
@@ -133,6 +134,7 @@ fn merge(outcomes: &mut Vec<Outcome>, new: Outcome) {
         o.client == new.client
             && o.delivered_to == new.delivered_to
             && o.end == new.end
+            && o.silence == new.silence
             && o.seen_client == new.seen_client
             && o.redraws == new.redraws
             && o.after_ms == new.after_ms
@@ -154,6 +156,8 @@ fn run(cluster: &Cluster, flow: &Flow, options: &Options, oracle: &mut Oracle) -
         remote: (flow.dst, flow.dport),
         result: None,
         answered: false,
+        heard: false,
+        choices: 0,
     };
     let mut eng = Engine::new(cluster, oracle, *options, client);
     sock::connect(&mut eng, flow);
@@ -200,7 +204,11 @@ fn finish(eng: Engine<'_>) -> Outcome {
             }
         }
     };
+    let silent = client == ClientSees::Ok && eng.client.proto == 6 && !eng.client.heard;
+    let silence = silent.then(|| eng.silence.clone().unwrap_or_else(|| here(Disposition::Dropped)));
     let (weight, weight_known) = eng.oracle.weight();
+    // What is lost after the handshake is sent again, and draws again.
+    let weight_known = weight_known && (client != ClientSees::Ok || eng.oracle.choices() == eng.client.choices);
     let redraws = client == ClientSees::Timeout
         && !end.reply
         && eng.conns.iter().any(|c| c.drew && !c.confirmed)
@@ -212,6 +220,7 @@ fn finish(eng: Engine<'_>) -> Outcome {
         client,
         after_ms,
         end,
+        silence,
         delivered_to: delivered.map(|d| (d.0, d.1)),
         seen_client: delivered.map(|d| d.2),
         steps: eng.steps,

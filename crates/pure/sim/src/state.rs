@@ -23,6 +23,8 @@ pub(crate) struct Conn {
     pub mark: u32,
     /// SNAT chose a port.
     pub snat_port_any: bool,
+    /// Began with a packet that is no SYN.
+    pub loose: bool,
     /// Random choices made before and after its creation decide its translation.
     pub drew: bool,
 }
@@ -37,6 +39,10 @@ pub(crate) struct Client {
     pub result: Option<(ClientSees, u64)>,
     /// The SYN-ACK or answer was accepted.
     pub answered: bool,
+    /// What the server says arrived.
+    pub heard: bool,
+    /// Random choices that were made until the connection stood.
+    pub choices: usize,
 }
 
 /// A server's socket of this conversation.
@@ -46,6 +52,8 @@ pub(crate) struct Server {
     pub local: (Ipv4Addr, u16),
     pub peer: (Ipv4Addr, u16),
     pub proto: u8,
+    /// The handshake's ACK arrived: the server speaks.
+    pub accepted: bool,
 }
 
 /// A neighbour that asked for this host's address, and is known by that (`neigh_event_ns()`).

@@ -20,6 +20,7 @@ pub struct World {
     /// Names in the order of their making.
     order: Vec<String>,
     servers: Option<Servers>,
+    pairs: usize,
     /// Its questions.
     pub asks: Vec<Ask>,
     /// Namespace, and whether its connection table must hold something afterwards.
@@ -58,6 +59,9 @@ const BASE: [(&str, &str); 8] = [
     ("net.bridge.bridge-nf-call-iptables", "1"),
 ];
 
+/// Index of the first end of the first pair.
+const FIRST_INDEX: usize = 1000;
+
 /// Commands for one tool in one namespace that can be given at once.
 #[derive(Default)]
 struct Batch {
@@ -76,6 +80,7 @@ impl World {
             spaces: BTreeMap::new(),
             order: Vec::new(),
             servers: None,
+            pairs: 0,
             asks: Vec::new(),
             tracked: Vec::new(),
         };
@@ -155,6 +160,9 @@ impl World {
             Ok::<_, String>((ns.to_owned(), dev.to_owned()))
         };
         let ((ns1, dev1), (ns2, dev2)) = (end(one)?, end(two)?);
+        // Which two ends are a pair is seen by their indexes: with each its own, nothing is open.
+        let index = FIRST_INDEX + self.pairs;
+        self.pairs += 1;
         let path = format!(
             "/proc/{}/fd/{}",
             std::process::id(),
@@ -164,7 +172,7 @@ impl World {
             batch,
             &ns1,
             "ip",
-            format!("link add {dev1} type veth peer name {dev2} netns {path}"),
+            format!("link add {dev1} index {index} type veth peer name {dev2} netns {path}"),
         )?;
         self.queue(batch, &ns1, "ip", format!("link set {dev1} up"))?;
         self.queue(batch, &ns2, "ip", format!("link set {dev2} up"))

@@ -13,6 +13,7 @@ pub(crate) fn icmp_send(eng: &mut Engine<'_>, ns: &Netns, cause: &Skb, kind: u8,
     if cause.pkt_type != PktType::Host
         || cause.dst.is_multicast()
         || cause.dst.is_broadcast()
+        || cause.is_broadcast()
         || cause.src.is_unspecified()
     {
         return;

@@ -47,7 +47,7 @@ fn ip_rcv_finish<'a>(eng: &mut Engine<'a>, ns: &'a Netns, mut skb: Skb) {
     match skb.route.map(|r| r.kind) {
         Some(DstKind::Forward) => ip_forward(eng, ns, skb),
         Some(DstKind::Error(errno)) => ip_error(eng, ns, &skb, errno),
-        Some(DstKind::Local | DstKind::Output) => ip_local_deliver(eng, ns, skb),
+        Some(DstKind::Local | DstKind::Broadcast | DstKind::Output) => ip_local_deliver(eng, ns, skb),
         None => {}
     }
 }

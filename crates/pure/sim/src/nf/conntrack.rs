@@ -20,6 +20,9 @@ pub(crate) fn nf_conntrack_in(eng: &mut Engine<'_>, ns: &Netns, skb: &mut Skb) {
     let tuple = skb.tuple();
     if let Some((entry, reply)) = find(eng, ns, tuple) {
         let conn = &mut eng.conns[entry];
+        if !reply && is_out_of_state(conn, skb) {
+            return;
+        }
         let info = if reply || conn.seen_reply {
             CtInfo::Established
         } else {
@@ -44,6 +47,7 @@ pub(crate) fn nf_conntrack_in(eng: &mut Engine<'_>, ns: &Netns, skb: &mut Skb) {
         dnat: false,
         mark: 0,
         snat_port_any: skb.sport_any,
+        loose: !matches!(skb.l4, L4::Tcp { flags, .. } if flags & 0x17 == 0x02),
         drew: false,
     });
     skb.ct = Some(CtRef {
@@ -80,6 +84,12 @@ fn starts_connection(skb: &Skb) -> bool {
         L4::Icmp { kind, .. } => matches!(kind, 8 | 13 | 15 | 17),
         _ => true,
     }
+}
+
+/// Column `sSS` of `tcp_conntracks`: an ACK is invalid where the SYN was seen and no SYN-ACK came back.
+fn is_out_of_state(conn: &Conn, skb: &Skb) -> bool {
+    let acknowledges = matches!(skb.l4, L4::Tcp { flags, .. } if flags & 0x12 == 0x10);
+    acknowledges && !conn.seen_reply && !conn.loose
 }
 
 /// An ICMP error belongs to the connection of the packet inside it.

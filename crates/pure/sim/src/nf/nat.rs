@@ -43,7 +43,8 @@ pub(crate) fn nf_nat_inet_fn<'a>(
             eng.conns[ct.entry].dst_done
         }
     };
-    if ct.info == CtInfo::New && !done(eng) {
+    // A reset that a rule makes is RELATED, and may be the first of its connection to come here.
+    if matches!(ct.info, CtInfo::New | CtInfo::Related) && !done(eng) {
         let choices = eng.oracle.choices();
         for entry in chains {
             let table = match entry.run {

@@ -29,7 +29,7 @@ pub(crate) fn reject<'a>(eng: &mut Engine<'a>, ns: &'a Netns, _hook: Hook, with:
             let L4::Tcp { sport, dport, flags } = skb.l4 else {
                 return;
             };
-            if flags & netwhy_wire::tcp::RST != 0 {
+            if flags & netwhy_wire::tcp::RST != 0 || skb.is_broadcast() {
                 return;
             }
             eng.note(ns, skb, Detail::Reject { icmp: None });
@@ -48,10 +48,6 @@ pub(crate) fn reject<'a>(eng: &mut Engine<'a>, ns: &'a Netns, _hook: Hook, with:
                 return over_the_bridge(eng, ns, port, skb, rst);
             }
             attach_error(&mut rst, skb);
-            // nf_ct_attach() makes it RELATED; translation then follows the entry as for any packet of it.
-            if let Some(ct) = &mut rst.ct {
-                ct.info = crate::skb::CtInfo::Established;
-            }
             eng.begin(ns, &mut rst);
             eng.push(Item::LocalOut { netns: ns.id, skb: rst });
         }

@@ -2,6 +2,7 @@
 //!
 //! Kernel: `__fib_lookup()` (`fib_rules.c`), `fib_table_lookup()` (`fib_trie.c`), `fib_select_path()` (`fib_semantics.c`).
 
+use super::inet_addr::fib_result_prefsrc;
 use crate::engine::Engine;
 use crate::skb::{Errno, Skb};
 use crate::state::HopKey;
@@ -150,6 +151,9 @@ fn fib_select_multipath(
     alive: &[&NextHop],
     key: &FibKey,
 ) -> usize {
+    if let Some(own) = own_hop(ns, route, alive, key) {
+        return own;
+    }
     let policy = ns.sysctl.as_ref().ok().and_then(|s| s.number(HASH_POLICY));
     let key = HopKey {
         netns: ns.id,
@@ -163,10 +167,26 @@ fn fib_select_multipath(
         return *hop;
     }
     let weights: Vec<u32> = alive.iter().map(|n| n.weight).collect();
-    let hop = eng.oracle.weighted(&weights);
+    // fib_multipath_hash(): policy 0 looks at the addresses only, so that asking again changes nothing.
+    let hop = match key.l4 {
+        Some(_) => eng.oracle.weighted(&weights),
+        None => eng.oracle.weighted_once(&weights),
+    };
     eng.hops.push((key, hop));
     hop
 }
+
+/// `fib_select_multipath()` since 6.15: what the host sends from the address of a hop's link leaves by that hop.
+fn own_hop(ns: &Netns, route: &Route, alive: &[&NextHop], key: &FibKey) -> Option<usize> {
+    if key.iif != LOOPBACK_IFINDEX || key.src.is_unspecified() {
+        return None;
+    }
+    let saddr = |hop: &NextHop| fib_result_prefsrc(ns, None, hop.ifindex, hop.gateway, route.scope);
+    let mut own = (0..alive.len()).filter(|i| alive.get(*i).and_then(|h| saddr(h)) == Some(key.src));
+    own.next().filter(|_| own.next().is_none())
+}
+
+const LOOPBACK_IFINDEX: u32 = 1;
 
 const HASH_POLICY: &str = "net.ipv4.fib_multipath_hash_policy";
 

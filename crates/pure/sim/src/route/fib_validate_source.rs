@@ -5,7 +5,8 @@
 use super::fib_lookup::{FibError, FibKey, fib_lookup};
 use crate::engine::Engine;
 use crate::reason::DropReason;
-use netwhy_model::fib::RouteKind;
+use crate::skb::Skb;
+use netwhy_model::fib::{FibRule, RouteKind};
 use netwhy_model::link::Link;
 use netwhy_model::{GapId, Netns};
 use std::net::Ipv4Addr;
@@ -17,14 +18,16 @@ pub(crate) enum Source {
     Unknown(GapId),
 }
 
+/// `oif` is the out link of a packet that is forwarded, else 0; `dst` is nobody for a broadcast.
 pub(crate) fn fib_validate_source<'a>(
     eng: &mut Engine<'a>,
     ns: &'a Netns,
     link: &'a Link,
-    src: Ipv4Addr,
+    skb: &Skb,
     dst: Ipv4Addr,
-    mark: u32,
+    oif: u32,
 ) -> Source {
+    let src = skb.src;
     let level = eng.level(&link.conf.rp_filter);
     if level == 0 {
         if eng.flag(&link.conf.accept_local, false) {
@@ -40,10 +43,29 @@ pub(crate) fn fib_validate_source<'a>(
             };
         }
     }
-    reverse_path(eng, ns, link, src, dst, mark, level)
+    // fib4_rules_early_flow_dissect()
+    let dissected = ns.fib.as_ref().is_ok_and(|f| f.rules.iter().any(asks_for_ports));
+    let key = FibKey {
+        src: dst,
+        dst: src,
+        iif: if oif == 0 { LOOPBACK_IFINDEX } else { oif },
+        oif: 0,
+        mark: skb.mark,
+        proto: if dissected { skb.proto() } else { 0 },
+        ports: skb.ports().filter(|_| dissected).map(|(s, d)| (d, s)),
+        any_hop: true,
+    };
+    full_check(eng, ns, link, key, level)
 }
 
-/// The full check; `level` 0 is off, 1 strict, 2 loose.
+/// `fib_rule_requires_fldissect()`.
+fn asks_for_ports(rule: &FibRule) -> bool {
+    rule.ipproto.is_some() || rule.sport.is_some() || rule.dport.is_some()
+}
+
+const LOOPBACK_IFINDEX: u32 = 1;
+
+/// The check of the match `rpfilter`, and of a packet of which only the addresses count; `level` 0 is off, 1 strict, 2 loose.
 pub(crate) fn reverse_path<'a>(
     eng: &mut Engine<'a>,
     ns: &'a Netns,
@@ -53,21 +75,27 @@ pub(crate) fn reverse_path<'a>(
     mark: u32,
     level: u8,
 ) -> Source {
-    let mark = if eng.flag(&link.conf.src_valid_mark, false) {
-        mark
-    } else {
-        0
-    };
     let key = FibKey {
         src: dst,
         dst: src,
-        iif: 1,
+        iif: LOOPBACK_IFINDEX,
         oif: 0,
         mark,
         proto: 0,
         ports: None,
         any_hop: true,
     };
+    full_check(eng, ns, link, key, level)
+}
+
+/// `__fib_validate_source()`.
+fn full_check<'a>(eng: &mut Engine<'a>, ns: &'a Netns, link: &'a Link, key: FibKey, level: u8) -> Source {
+    let mark = if eng.flag(&link.conf.src_valid_mark, false) {
+        key.mark
+    } else {
+        0
+    };
+    let key = FibKey { mark, ..key };
     let last_resort = if level == 0 {
         Source::Good
     } else {

@@ -12,6 +12,7 @@ use crate::trace::Detail;
 use netwhy_model::fib::RouteKind;
 use netwhy_model::link::Link;
 use netwhy_model::{GapId, Netns};
+use std::net::Ipv4Addr;
 
 /// No route at all, not even one to an error.
 pub(crate) enum InputError {
@@ -49,8 +50,10 @@ pub(crate) fn ip_route_input<'a>(
     };
     match found.route.kind {
         RouteKind::Broadcast => {
+            // brd_input
+            check_source(eng, ns, link, skb, Ipv4Addr::UNSPECIFIED, 0)?;
             skb.route = Some(Dst {
-                kind: DstKind::Local,
+                kind: DstKind::Broadcast,
                 dev: link.index,
                 gateway: None,
                 mtu: None,
@@ -58,7 +61,7 @@ pub(crate) fn ip_route_input<'a>(
             return Ok(());
         }
         RouteKind::Local => {
-            check_source(eng, ns, link, skb)?;
+            check_source(eng, ns, link, skb, skb.dst, 0)?;
             skb.route = Some(Dst {
                 kind: DstKind::Local,
                 dev: link.index,
@@ -86,14 +89,22 @@ pub(crate) fn ip_route_input<'a>(
     if found.route.kind != RouteKind::Unicast {
         return martian(DropReason::IpInvalidDest);
     }
-    check_source(eng, ns, link, skb)?;
+    let oif = found.nexthop.map_or(0, |n| n.ifindex);
+    check_source(eng, ns, link, skb, skb.dst, oif)?;
     skb.route = Some(forward_dst(&found));
     note_route(eng, ns, skb, &found);
     Ok(())
 }
 
-fn check_source<'a>(eng: &mut Engine<'a>, ns: &'a Netns, link: &'a Link, skb: &Skb) -> Result<(), InputError> {
-    match fib_validate_source(eng, ns, link, skb.src, skb.dst, skb.mark) {
+fn check_source<'a>(
+    eng: &mut Engine<'a>,
+    ns: &'a Netns,
+    link: &'a Link,
+    skb: &Skb,
+    dst: Ipv4Addr,
+    oif: u32,
+) -> Result<(), InputError> {
+    match fib_validate_source(eng, ns, link, skb, dst, oif) {
         Source::Good => Ok(()),
         Source::Bad(reason) => Err(InputError::Martian(reason)),
         Source::Unknown(gap) => Err(InputError::Unknown(gap)),

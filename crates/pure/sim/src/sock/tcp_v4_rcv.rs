@@ -25,6 +25,7 @@ pub(crate) fn tcp_v4_rcv<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: &Skb) {
             eng.servers.remove(known);
         } else if skb.main {
             eng.note(ns, skb, Detail::Socket { port: dport });
+            speak(eng, ns, skb, known);
         }
         return;
     }
@@ -34,6 +35,8 @@ pub(crate) fn tcp_v4_rcv<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: &Skb) {
     match lookup(ns, skb) {
         Err(gap) => eng.unknown_socket(ns, skb, Stage::TcpV4Rcv, gap),
         Ok(None) => reset(eng, ns, skb, flags),
+        // tcp_v4_conn_request(): consumed, which is no drop.
+        Ok(Some(_)) if skb.is_broadcast() => eng.consumed(ns, skb, Stage::TcpV4Rcv),
         Ok(Some(_)) => {
             eng.note(ns, skb, Detail::Socket { port: dport });
             eng.delivered.get_or_insert((ns.id, dport, skb.src));
@@ -42,6 +45,7 @@ pub(crate) fn tcp_v4_rcv<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: &Skb) {
                 local: (skb.dst, dport),
                 peer: peer(skb),
                 proto: 6,
+                accepted: false,
             });
             answer(eng, ns, skb, tcp::SYN_ACK, true);
         }
@@ -73,10 +77,21 @@ fn answer(eng: &mut Engine<'_>, ns: &Netns, skb: &Skb, flags: u8, main: bool) {
     });
 }
 
+/// The handshake is done: the server says something. A client that speaks first sends the same packets.
+fn speak(eng: &mut Engine<'_>, ns: &Netns, skb: &Skb, server: usize) {
+    let Some(server) = eng.servers.get_mut(server).filter(|s| !s.accepted) else {
+        return;
+    };
+    server.accepted = true;
+    let steps = std::mem::replace(&mut eng.options.steps, false);
+    answer(eng, ns, skb, tcp::PSH | tcp::ACK, true);
+    eng.options.steps = steps;
+}
+
 /// No socket: a reset, except for resets.
 fn reset(eng: &mut Engine<'_>, ns: &Netns, skb: &Skb, flags: u8) {
     eng.drop(ns, skb, Stage::TcpV4Rcv, DropReason::NoSocket);
-    if flags & tcp::RST == 0 {
+    if flags & tcp::RST == 0 && !skb.is_broadcast() {
         eng.note(ns, skb, Detail::Reject { icmp: None });
         answer(eng, ns, skb, tcp::RST | tcp::ACK, false);
     }
@@ -103,6 +118,9 @@ fn client_rcv(eng: &mut Engine<'_>, ns: &Netns, skb: &Skb, flags: u8) {
         );
         eng.client_told(ClientSees::Ok);
         eng.client.answered = true;
+        eng.client.choices = eng.oracle.choices();
         answer(eng, ns, skb, tcp::ACK, true);
+    } else if flags & (tcp::SYN | tcp::ACK) == tcp::ACK && eng.client.answered {
+        eng.client.heard = true;
     }
 }

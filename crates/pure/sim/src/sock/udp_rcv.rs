@@ -25,6 +25,8 @@ pub(crate) fn udp_rcv<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: &Skb) {
     }
     match lookup(ns, skb) {
         Err(gap) => eng.unknown_socket(ns, skb, Stage::UdpRcv, gap),
+        // __udp4_lib_mcast_deliver()
+        Ok(None) if skb.is_broadcast() => eng.drop(ns, skb, Stage::UdpRcv, DropReason::NotSpecified),
         Ok(None) => {
             eng.drop(ns, skb, Stage::UdpRcv, DropReason::NoSocket);
             eng.note(
