@@ -1,6 +1,6 @@
 //! From one run to the whole answer: random choices enumerated, worlds compared.
 
-use crate::engine::Engine;
+use crate::engine::{Engine, Item};
 use crate::flow::{Flow, Options};
 use crate::oracle::{Oracle, World};
 use crate::reason::Stage;
@@ -158,11 +158,33 @@ fn run(cluster: &Cluster, flow: &Flow, options: &Options, oracle: &mut Oracle) -
         answered: false,
         heard: false,
         choices: 0,
+        syn: None,
     };
     let mut eng = Engine::new(cluster, oracle, *options, client);
     sock::connect(&mut eng, flow);
     eng.run();
+    if eng.client.result.is_none() && eng.undecided.is_none() && eng.conns.iter().any(|c| c.marked && c.confirmed) {
+        tcp_retransmit_timer(&mut eng);
+    }
     finish(eng)
+}
+
+/// The initial timeout of a SYN (ms).
+const TCP_TIMEOUT_INIT_MS: u64 = 1000;
+
+/// The SYN again, by the entries that the first one left: a mark that nat chains set is not set again, so that rules on
+/// marks may now decide otherwise.
+fn tcp_retransmit_timer(eng: &mut Engine<'_>) {
+    let Some(mut skb) = eng.client.syn.clone() else { return };
+    let ns = eng.ns(eng.client.netns);
+    let first = (eng.end.take(), eng.refusal_end.take(), eng.delivered.take());
+    eng.now_ms = TCP_TIMEOUT_INIT_MS;
+    eng.begin(ns, &mut skb);
+    eng.push(Item::LocalOut { netns: ns.id, skb });
+    eng.run();
+    if eng.client.result.is_none() {
+        (eng.end, eng.refusal_end, eng.delivered) = first;
+    }
 }
 
 /// The verdict at the client's socket.

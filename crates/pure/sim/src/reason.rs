@@ -132,6 +132,8 @@ pub enum Stage {
     NfHookSlow,
     /// `net/netfilter/nf_tables_core.c`: iptables-nft and nft.
     NftDoChain,
+    /// `net/ipv4/netfilter/nf_reject_ipv4.c`.
+    NfSendReset,
     /// `net/ipv4/tcp_ipv4.c`.
     TcpV4Rcv,
     /// `net/ipv4/udp.c`.
@@ -168,6 +170,7 @@ impl Stage {
             Stage::VxlanRcv => "vxlan_rcv",
             Stage::NfHookSlow => "nf_hook_slow",
             Stage::NftDoChain => "nft_do_chain",
+            Stage::NfSendReset => "nf_send_reset",
             Stage::TcpV4Rcv => "tcp_v4_rcv",
             Stage::UdpRcv => "__udp4_lib_rcv",
             Stage::IcmpRcv => "icmp_rcv",

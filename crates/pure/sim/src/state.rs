@@ -1,6 +1,6 @@
 //! What a conversation adds to a namespace: connections, sockets, learned entries.
 
-use crate::skb::Tuple;
+use crate::skb::{Skb, Tuple};
 use crate::trace::ClientSees;
 use netwhy_model::NetnsId;
 use netwhy_wire::Mac;
@@ -25,6 +25,8 @@ pub(crate) struct Conn {
     pub snat_port_any: bool,
     /// Began with a packet that is no SYN.
     pub loose: bool,
+    /// The nat chains changed the mark of its first packet: later ones do not get it.
+    pub marked: bool,
     /// Random choices made before and after its creation decide its translation.
     pub drew: bool,
 }
@@ -43,6 +45,8 @@ pub(crate) struct Client {
     pub heard: bool,
     /// Random choices that were made until the connection stood.
     pub choices: usize,
+    /// The SYN, to be sent again.
+    pub syn: Option<Skb>,
 }
 
 /// A server's socket of this conversation.

@@ -20,6 +20,9 @@ pub(crate) fn br_handle_frame<'a>(eng: &mut Engine<'a>, ns: &'a Netns, port: &'a
     if port.port.as_ref().is_some_and(|p| !p.forwarding) {
         return eng.drop(ns, &skb, Stage::BrHandleFrame, DropReason::BridgeIngressStpState);
     }
+    if skb.eth_dst == bridge.mac {
+        skb.pkt_type = PktType::Host;
+    }
     match br_nf_pre_routing(eng, ns, port, bridge, &mut skb) {
         Bridged::GoOn => br_handle_frame_finish(eng, ns, port, bridge, skb),
         Bridged::Ended => {}

@@ -48,6 +48,7 @@ pub(crate) fn nf_conntrack_in(eng: &mut Engine<'_>, ns: &Netns, skb: &mut Skb) {
         mark: 0,
         snat_port_any: skb.sport_any,
         loose: !matches!(skb.l4, L4::Tcp { flags, .. } if flags & 0x17 == 0x02),
+        marked: false,
         drew: false,
     });
     skb.ct = Some(CtRef {

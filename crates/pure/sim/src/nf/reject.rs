@@ -7,6 +7,8 @@ use super::nf_hook::Links;
 use crate::dev::dev_queue_xmit;
 use crate::engine::{Engine, Item};
 use crate::ip::icmp_send;
+use crate::reason::{DropReason, Stage};
+use crate::route::{OutputKey, RouteError, ip_route_output};
 use crate::skb::{L4, Skb};
 use crate::trace::Detail;
 use netwhy_model::Netns;
@@ -44,6 +46,21 @@ pub(crate) fn reject<'a>(eng: &mut Engine<'a>, ns: &'a Netns, _hook: Hook, with:
             );
             rst.main = false;
             rst.reply = !skb.reply;
+            // ip_route_me_harder(): also where it then leaves by a bridge.
+            let key = OutputKey {
+                src: Some(rst.src),
+                dst: rst.dst,
+                mark: 0,
+                proto: rst.proto(),
+                ports: rst.ports(),
+            };
+            match ip_route_output(eng, ns, &key, None) {
+                Ok((dst, _)) => rst.route = Some(dst),
+                Err(RouteError::Errno(_)) => {
+                    return eng.drop(ns, &rst, Stage::NfSendReset, DropReason::NotSpecified);
+                }
+                Err(RouteError::Unknown(gap)) => return eng.unknown(ns, &rst, Stage::NfSendReset, gap),
+            }
             if let Some(port) = skb.physin {
                 return over_the_bridge(eng, ns, port, skb, rst);
             }
@@ -62,6 +79,7 @@ fn over_the_bridge<'a>(eng: &mut Engine<'a>, ns: &'a Netns, port: u32, cause: &S
     rst.eth_src = cause.eth_dst;
     rst.eth_dst = cause.eth_src;
     rst.dev = port;
+    rst.route = None;
     eng.begin(ns, &mut rst);
     dev_queue_xmit(eng, ns, link, rst);
 }

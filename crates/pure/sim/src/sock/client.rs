@@ -76,6 +76,7 @@ pub(crate) fn connect(eng: &mut Engine<'_>, flow: &Flow) {
             eng.begin(ns, &mut skb);
             // For the record: the route was looked up before the packet existed.
             let _ = ip_route_output(eng, ns, &OutputKey { src: Some(src), ..key }, Some(&skb));
+            eng.client.syn = (flow.proto == 6).then(|| skb.clone());
             eng.push(Item::LocalOut { netns: ns.id, skb });
         }
         Err(RouteError::Errno(errno)) => {

@@ -157,7 +157,7 @@ impl Draw {
         let links: Vec<String> = host.links.iter().map(|l| l.dev.clone()).collect();
         let dev = match self.of(&links) {
             Some(dev) if !self.one_in(4) => dev,
-            _ => self.pick(&["lo", "eth+", "v+", "cni0", "+"]).to_owned(),
+            _ => self.pick(&["lo", "eth+", "v+", "cni0"]).to_owned(),
         };
         let side = match chain {
             "PREROUTING" | "INPUT" => "-i",
