@@ -9,6 +9,7 @@
 //! | [`referee`] | the simulator with the kernel, in random worlds |
 //! | [`rename`] | answers about a cluster with answers about the same cluster under other names |
 //! | [`world`] | the simulator with the kernel, in small worlds that are written as text |
+//! | [`referee`] | the simulator with the kernel, in worlds that are drawn |
 //! | [`question`] | (a question as a file of flows asks it becomes a flow of the model) |
 //!
 //! The referee may see every crate but the binary. It decides nothing and changes nothing: what differs is listed.

@@ -163,6 +163,9 @@ fn run(
         remote: (Ipv4Addr::UNSPECIFIED, 0),
         result: None,
         answered: false,
+        syn: None,
+        choices: 0,
+        heard: false,
     };
     let quiet = Options {
         steps: false,

@@ -1,6 +1,6 @@
 //! From one run to the whole answer: random choices enumerated, worlds compared.
 
-use crate::engine::Engine;
+use crate::engine::{Engine, Item};
 use crate::flow::{Flow, Options};
 use crate::oracle::{Oracle, World};
 use crate::reason::Stage;
@@ -76,15 +76,15 @@ fn others(world: &World, asked: &[(crate::oracle::Question, u8)]) -> Vec<World> 
     list
 }
 
-/// What the client sees, how it ends, and who receives.
-type Alike = (ClientSees, Disposition, Option<(NetnsId, u16)>);
+/// What the client sees, how it ends, who receives, and whether what they say arrives.
+type Alike = (ClientSees, Disposition, Option<(NetnsId, u16)>, bool);
 
 /// What makes two worlds alike for the one who asks: what the client sees, and who receives.
 fn summary(outcomes: &[Outcome]) -> BTreeSet<Alike> {
     let receiver = |o: &Outcome| o.delivered_to.filter(|_| o.client == ClientSees::Ok);
     outcomes
         .iter()
-        .map(|o| (o.client, o.end.disposition, receiver(o)))
+        .map(|o| (o.client, o.end.disposition, receiver(o), o.silence.is_some()))
         .collect()
 }
 
@@ -118,6 +118,7 @@ fn explore(
                 disposition: Disposition::Unknown,
                 ..first.end.clone()
             },
+            silence: None,
             delivered_to: None,
             steps: Vec::new(),
             ..first.clone()
@@ -133,6 +134,7 @@ fn merge(outcomes: &mut Vec<Outcome>, new: Outcome) {
         o.client == new.client
             && o.delivered_to == new.delivered_to
             && o.end == new.end
+            && o.silence == new.silence
             && o.seen_client == new.seen_client
             && o.redraws == new.redraws
             && o.after_ms == new.after_ms
@@ -154,11 +156,35 @@ fn run(cluster: &Cluster, flow: &Flow, options: &Options, oracle: &mut Oracle) -
         remote: (flow.dst, flow.dport),
         result: None,
         answered: false,
+        heard: false,
+        choices: 0,
+        syn: None,
     };
     let mut eng = Engine::new(cluster, oracle, *options, client);
     sock::connect(&mut eng, flow);
     eng.run();
+    if eng.client.result.is_none() && eng.undecided.is_none() && eng.conns.iter().any(|c| c.marked && c.confirmed) {
+        tcp_retransmit_timer(&mut eng);
+    }
     finish(eng)
+}
+
+/// The initial timeout of a SYN (ms).
+const TCP_TIMEOUT_INIT_MS: u64 = 1000;
+
+/// The SYN again, by the entries that the first one left: a mark that nat chains set is not set again, so that rules on
+/// marks may now decide otherwise.
+fn tcp_retransmit_timer(eng: &mut Engine<'_>) {
+    let Some(mut skb) = eng.client.syn.clone() else { return };
+    let ns = eng.ns(eng.client.netns);
+    let first = (eng.end.take(), eng.refusal_end.take(), eng.delivered.take());
+    eng.now_ms = TCP_TIMEOUT_INIT_MS;
+    eng.begin(ns, &mut skb);
+    eng.push(Item::LocalOut { netns: ns.id, skb });
+    eng.run();
+    if eng.client.result.is_none() {
+        (eng.end, eng.refusal_end, eng.delivered) = first;
+    }
 }
 
 /// The verdict at the client's socket.
@@ -200,7 +226,11 @@ fn finish(eng: Engine<'_>) -> Outcome {
             }
         }
     };
+    let silent = client == ClientSees::Ok && eng.client.proto == 6 && !eng.client.heard;
+    let silence = silent.then(|| eng.silence.clone().unwrap_or_else(|| here(Disposition::Dropped)));
     let (weight, weight_known) = eng.oracle.weight();
+    // What is lost after the handshake is sent again, and draws again.
+    let weight_known = weight_known && (client != ClientSees::Ok || eng.oracle.choices() == eng.client.choices);
     let redraws = client == ClientSees::Timeout
         && !end.reply
         && eng.conns.iter().any(|c| c.drew && !c.confirmed)
@@ -212,6 +242,7 @@ fn finish(eng: Engine<'_>) -> Outcome {
         client,
         after_ms,
         end,
+        silence,
         delivered_to: delivered.map(|d| (d.0, d.1)),
         seen_client: delivered.map(|d| d.2),
         steps: eng.steps,

@@ -40,6 +40,8 @@ pub(crate) struct Engine<'a> {
     pub end: Option<End>,
     /// Where the refusal that came back for it (RST, ICMP) was lost.
     pub refusal_end: Option<End>,
+    /// Where what follows on the connection was lost.
+    pub silence: Option<End>,
     /// The answer cannot be known: nothing more is followed.
     pub undecided: Option<End>,
     /// First delivery to a socket that is not the client's.
@@ -90,6 +92,7 @@ impl<'a> Engine<'a> {
             now_ms: 0,
             end: None,
             refusal_end: None,
+            silence: None,
             undecided: None,
             delivered: None,
             watch: None,
@@ -172,6 +175,11 @@ impl<'a> Engine<'a> {
         self.drop_by(ns, skb, stage, reason, None);
     }
 
+    /// The packet ends here, and the kernel does not call it a drop.
+    pub fn consumed(&mut self, ns: &Netns, skb: &Skb, stage: Stage) {
+        self.ends(ns, skb, stage, None, None);
+    }
+
     pub fn drop_by(&mut self, ns: &Netns, skb: &Skb, stage: Stage, reason: DropReason, rule: Option<RuleRef>) {
         if let Some(watch) = self.watch.as_mut().filter(|_| self.now_ms == 0) {
             watch.events.push(Event::Dropped {
@@ -184,13 +192,21 @@ impl<'a> Engine<'a> {
             return;
         }
         self.note(ns, skb, Detail::Drop { stage, reason });
-        let end = if skb.main { &mut self.end } else { &mut self.refusal_end };
+        self.ends(ns, skb, stage, Some(reason), rule);
+    }
+
+    fn ends(&mut self, ns: &Netns, skb: &Skb, stage: Stage, reason: Option<DropReason>, rule: Option<RuleRef>) {
+        let end = match (skb.main, self.client.answered) {
+            (true, false) => &mut self.end,
+            (true, true) => &mut self.silence,
+            (false, _) => &mut self.refusal_end,
+        };
         if end.is_none() && skb.matters() {
             *end = Some(End {
                 disposition: Disposition::Dropped,
                 netns: ns.id,
                 stage,
-                reason: Some(reason),
+                reason,
                 rule,
                 reply: skb.reply,
                 gap: None,

@@ -112,6 +112,13 @@ impl Oracle {
         taken
     }
 
+    /// One of several next hops by weight, where all flows between two hosts take the same.
+    pub fn weighted_once(&mut self, weights: &[u32]) -> usize {
+        let taken = self.weighted(weights);
+        self.weight_known = false;
+        taken
+    }
+
     /// A fork whose weights are in no snapshot (`recent`, `limit`, `nth`): both ways are possible.
     pub fn state(&mut self) -> bool {
         let yes = self.next(2) == 0;

@@ -157,6 +157,8 @@ pub enum Stage {
     NfHookSlow,
     /// `net/netfilter/nf_tables_core.c`: iptables-nft and nft.
     NftDoChain,
+    /// `net/ipv4/netfilter/nf_reject_ipv4.c`.
+    NfSendReset,
     /// `net/ipv4/tcp_ipv4.c`.
     TcpV4Rcv,
     /// `net/ipv4/tcp_ipv4.c`.
@@ -169,8 +171,6 @@ pub enum Stage {
     IcmpRcv,
     /// `net/ipv4/ping.c`.
     PingRcv,
-    /// `net/ipv4/netfilter/nf_reject_ipv4.c`.
-    NfSendReset,
 }
 
 impl Stage {

@@ -146,7 +146,7 @@ pub(crate) struct Dst {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DstKind {
     Local,
-    /// Local, to many.
+    /// `RTCF_BROADCAST`, `RTCF_MULTICAST`: received, but nobody is told of errors.
     Broadcast,
     Forward,
     Output,
@@ -257,6 +257,11 @@ impl Skb {
             L4::Icmp { inner, .. } => inner.as_ref(),
             _ => None,
         }
+    }
+
+    /// Received for a broadcast address.
+    pub fn is_broadcast(&self) -> bool {
+        self.route.is_some_and(|r| r.kind == DstKind::Broadcast)
     }
 
     /// Whether the client may see what becomes of it: not so for a reset that it sends itself.

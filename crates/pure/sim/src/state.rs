@@ -1,7 +1,7 @@
 //! What a conversation adds to a namespace: connections, sockets, learned entries.
 
 use crate::nf::conntrack_tcp::{Index, TcpState};
-use crate::skb::Tuple;
+use crate::skb::{Skb, Tuple};
 use crate::trace::ClientSees;
 use netwhy_model::NetnsId;
 use netwhy_wire::Mac;
@@ -30,6 +30,10 @@ pub(crate) struct Conn {
     pub dead: bool,
     /// SNAT chose a port.
     pub snat_port_any: bool,
+    /// Began with a packet that is no SYN.
+    pub loose: bool,
+    /// The nat chains changed the mark of its first packet: later ones do not get it.
+    pub marked: bool,
     /// Random choices made before and after its creation decide its translation.
     pub drew: bool,
 }
@@ -44,6 +48,12 @@ pub(crate) struct Client {
     pub result: Option<(ClientSees, u64)>,
     /// The SYN-ACK or answer was accepted.
     pub answered: bool,
+    /// What the server says arrived.
+    pub heard: bool,
+    /// Random choices that were made until the connection stood.
+    pub choices: usize,
+    /// The SYN, to be sent again.
+    pub syn: Option<Skb>,
 }
 
 /// A server's socket of this conversation.
@@ -53,6 +63,8 @@ pub(crate) struct Server {
     pub local: (Ipv4Addr, u16),
     pub peer: (Ipv4Addr, u16),
     pub proto: u8,
+    /// The handshake's ACK arrived: the server speaks.
+    pub accepted: bool,
 }
 
 /// A neighbour that asked for this host's address, and is known by that (`neigh_event_ns()`).

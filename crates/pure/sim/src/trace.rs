@@ -38,6 +38,8 @@ pub struct Outcome {
     pub after_ms: Option<u64>,
     /// Where the packet, or its answer, ended.
     pub end: End,
+    /// The connection is made, but what follows on it does not arrive: where that is lost.
+    pub silence: Option<End>,
     /// Namespace of the socket that received the client's packet, and its port.
     pub delivered_to: Option<(NetnsId, u16)>,
     /// Client address that the server sees.

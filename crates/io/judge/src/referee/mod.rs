@@ -1,3 +1,9 @@
-//! The kernel judges the simulator in random worlds.
+//! The kernel as the referee of the simulator, in worlds that are drawn.
+//!
+//! | module | what is drawn and compared |
+//! |---|---|
+//! | [`packets`] | one namespace, frames through TAP devices: every reaction, every drop reason, every rule counter |
+//! | [`conversations`] | several namespaces, real sockets: what the client sees |
 
+pub mod conversations;
 pub mod packets;

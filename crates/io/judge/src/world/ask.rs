@@ -24,14 +24,22 @@ impl std::fmt::Display for Seen {
 }
 
 const PATIENCE: Duration = Duration::from_millis(1200);
+/// Where no text says what to expect, and silence is asked again: before a SYN is repeated.
+const HASTE: Duration = Duration::from_millis(700);
 /// Longer than three ARP requests.
 const LONG: Duration = Duration::from_millis(4500);
 /// For the answer of a server that has already accepted; the machine may be busy.
 const LINE: Duration = Duration::from_secs(5);
+/// The same in haste.
+const HASTY_LINE: Duration = Duration::from_millis(1500);
 
 /// Asks once; also how long it took.
 pub fn measure(world: &World, ask: &Ask) -> Result<(Seen, Duration), String> {
-    let patience = if ask.slow { LONG } else { PATIENCE };
+    let patience = match (ask.slow, ask.want.is_empty()) {
+        (true, _) => LONG,
+        (false, true) => HASTE,
+        (false, false) => PATIENCE,
+    };
     let began = Instant::now();
     let seen = match ask.proto {
         6 => tcp(world, ask, patience)?,
@@ -42,7 +50,7 @@ pub fn measure(world: &World, ask: &Ask) -> Result<(Seen, Duration), String> {
 
 fn tcp(world: &World, ask: &Ask, patience: Duration) -> Result<Seen, String> {
     let question = netwhy_probe::Ask {
-        line_patience: LINE,
+        line_patience: if patience == HASTE { HASTY_LINE } else { LINE },
         ..netwhy_probe::Ask::new((*ask.to.ip()).into(), ask.to.port(), patience)
     };
     let attempt = netwhy_probe::ask(&world.space(&ask.client)?.netns, &question).map_err(|e| e.to_string())?;

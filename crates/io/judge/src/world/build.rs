@@ -25,6 +25,7 @@ pub struct World {
     held: Vec<Listener>,
     /// TAP devices: namespace, name, handle.
     pub taps: Vec<(String, String, Tap)>,
+    pairs: usize,
     /// Its questions.
     pub asks: Vec<Ask>,
     /// Namespace, and whether its connection table must hold something afterwards.
@@ -63,6 +64,9 @@ const BASE: [(&str, &str); 8] = [
     ("net.bridge.bridge-nf-call-iptables", "1"),
 ];
 
+/// Index of the first end of the first pair.
+const FIRST_INDEX: usize = 1000;
+
 /// Commands for one tool in one namespace that can be given at once.
 #[derive(Default)]
 struct Batch {
@@ -83,6 +87,7 @@ impl World {
             servers: None,
             held: Vec::new(),
             taps: Vec::new(),
+            pairs: 0,
             asks: Vec::new(),
             tracked: Vec::new(),
         };
@@ -168,6 +173,9 @@ impl World {
             Ok::<_, String>((ns.to_owned(), dev.to_owned()))
         };
         let ((ns1, dev1), (ns2, dev2)) = (end(one)?, end(two)?);
+        // Which two ends are a pair is seen by their indexes: with each its own, nothing is open.
+        let index = FIRST_INDEX + self.pairs;
+        self.pairs += 1;
         let path = format!(
             "/proc/{}/fd/{}",
             std::process::id(),
@@ -177,7 +185,7 @@ impl World {
             batch,
             &ns1,
             "ip",
-            format!("link add {dev1} type veth peer name {dev2} netns {path}"),
+            format!("link add {dev1} index {index} type veth peer name {dev2} netns {path}"),
         )?;
         self.queue(batch, &ns1, "ip", format!("link set {dev1} up"))?;
         self.queue(batch, &ns2, "ip", format!("link set {dev2} up"))

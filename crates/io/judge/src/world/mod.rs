@@ -14,16 +14,18 @@
 //! ```
 //!
 //! A question says what is known of kernels: every way it can end, and where the packet is dropped. `=?` allows the
-//! simulator not to know. The kernel must agree with the text, and the simulator with the kernel.
+//! simulator not to know. The kernel must agree with the text, and the simulator with the kernel. A question without an
+//! answer only compares the two.
 
 mod ask;
 mod build;
 mod drops;
 mod judge;
+mod measured;
 mod read;
 mod text;
 
 pub use build::{Space, World};
 pub use drops::Drops;
-pub use judge::{Row, judge};
+pub use judge::{Row, Wrong, judge, question};
 pub use text::{Ask, Recipe, recipes};

@@ -31,8 +31,6 @@ const FILES: &[(&str, &str)] = &[
 
 /// Known disagreements: world, question, reason. One that is gone must leave the list.
 const SICKBAY: &[(&str, &str, &str)] = &[
-    ("matches: an ACK that never arrives", "tcp", LATER),
-    ("conntrack: asymmetric return, the answer is NEW", "tcp", LATER),
     (
         "icmp: REJECT of each kind",
         "10.2.0.2:3",
@@ -44,7 +42,6 @@ const SICKBAY: &[(&str, &str, &str)] = &[
         "`ip neigh show` does not list proxy entries, so no member has them",
     ),
 ];
-const LATER: &str = "ok is that the connection is made: the packets after it are not followed";
 
 /// Worlds that stand at the same time. They mostly wait.
 const WORKERS: usize = 8;

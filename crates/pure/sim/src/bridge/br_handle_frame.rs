@@ -24,6 +24,9 @@ pub(crate) fn br_handle_frame<'a>(eng: &mut Engine<'a>, ns: &'a Netns, port: &'a
     if skb.eth_src.is_multicast() || skb.eth_src.is_zero() {
         return eng.drop(ns, &skb, Stage::BrHandleFrame, DropReason::MacInvalidSource);
     }
+    if skb.eth_dst == bridge.mac {
+        skb.pkt_type = PktType::Host;
+    }
     match br_nf_pre_routing(eng, ns, port, bridge, &mut skb) {
         Bridged::GoOn => br_handle_frame_finish(eng, ns, port, bridge, skb),
         Bridged::Ended => {}

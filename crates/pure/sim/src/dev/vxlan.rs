@@ -178,7 +178,9 @@ pub(crate) fn vxlan_rcv<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: Skb) {
             remote: skb.src,
         });
     }
-    inner.scrub(false);
+    // skb_scrub_packet() in one namespace: it is one buffer, and keeps the mark of the outer packet.
+    inner.scrub(true);
+    inner.mark = skb.mark;
     inner.packet = skb.packet;
     inner.pkt_type = eth_type(&inner, link);
     eng.note(ns, &inner, Detail::VxlanRcv { link: link.index });

@@ -5,6 +5,7 @@
 
 use crate::engine::{Engine, Item};
 use crate::nf::attach_error;
+use crate::route::LOOPBACK;
 use crate::skb::{DstKind, L4, PktType, Skb};
 use netwhy_model::Netns;
 use std::net::Ipv4Addr;
@@ -21,9 +22,6 @@ fn for_this_host(skb: &Skb) -> bool {
     skb.route
         .is_some_and(|r| r.kind == DstKind::Local || r.kind == DstKind::Output && r.dev == LOOPBACK)
 }
-
-/// ifindex of `lo`.
-const LOOPBACK: u32 = 1;
 
 pub(crate) fn icmp_send(eng: &mut Engine<'_>, ns: &Netns, cause: &Skb, kind: u8, code: u8) {
     // icmp_xmit_lock()

@@ -38,8 +38,9 @@ pub(crate) fn ip_route_me_harder<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: &
         src: Some(skb.src),
         dst: skb.dst,
         mark: skb.mark,
-        proto: 0,
-        ports: None,
+        // fib4_rules_early_flow_dissect()
+        proto: skb.proto(),
+        ports: skb.ports(),
     };
     match ip_route_output(eng, ns, &key, Some(skb)) {
         Ok((dst, _)) => {

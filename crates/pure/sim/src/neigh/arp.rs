@@ -3,6 +3,7 @@
 //! Kernel: `arp_process()`, `arp_ignore()`, `arp_filter()` (`net/ipv4/arp.c`, 6.18). The request is followed over veths, bridges,
 //! VXLAN devices that flood, and assumed segments, without being a packet of the conversation.
 
+use super::arp_ignore::{arp_filter, arp_ignore};
 use crate::bridge::should_deliver;
 use crate::dev::vxlan_carries;
 use crate::engine::Engine;
@@ -258,7 +259,12 @@ impl Ask {
             Ok(()) => {}
         }
         match request.route.map(|r| (r.kind, r.dev)) {
-            Some((DstKind::Local, _)) if !self.ignores(eng, ns, link) => self.answer(eng, ns, link),
+            Some((DstKind::Local, _))
+                if !arp_ignore(eng, link, self.sender, self.target)
+                    && !arp_filter(eng, ns, link, self.sender, self.target) =>
+            {
+                self.answer(eng, ns, link);
+            }
             Some((DstKind::Forward, out)) => {
                 let proxy_entry = ns
                     .neigh
@@ -269,17 +275,6 @@ impl Ask {
                 }
             }
             _ => {}
-        }
-    }
-
-    /// `arp_ignore()`: 1 and 2 want the target on the very link.
-    fn ignores(&self, eng: &mut Engine<'_>, ns: &Netns, link: &Link) -> bool {
-        let _ = ns;
-        match eng.level(&link.conf.arp_ignore) {
-            0 => false,
-            1 | 2 => !link.addrs.iter().any(|a| a.addr == self.target),
-            8 => true,
-            _ => false,
         }
     }
 }

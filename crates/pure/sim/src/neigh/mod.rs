@@ -1,6 +1,7 @@
 //! Neighbours: `net/core/neighbour.c`, `net/ipv4/arp.c` (6.18).
 
 mod arp;
+mod arp_ignore;
 mod neigh_output;
 
 pub(crate) use neigh_output::{Resolved, neigh_failed, neigh_output, neigh_resolve};

@@ -42,6 +42,9 @@ pub(crate) fn neigh_output<'a>(eng: &mut Engine<'a>, ns: &'a Netns, mut skb: Skb
     };
     skb.dev = link.index;
     if link.noarp || matches!(link.kind, netwhy_model::link::LinkKind::Loopback) {
+        // arp_constructor(): the link's own address.
+        skb.eth_src = link.mac;
+        skb.eth_dst = link.mac;
         return dev_queue_xmit(eng, ns, link, skb);
     }
     if route.kind == DstKind::Broadcast {
@@ -77,15 +80,18 @@ pub(crate) fn neigh_resolve<'a>(
     next: Ipv4Addr,
     skb: &Skb,
 ) -> Resolved {
-    if let Ok(table) = &ns.neigh
-        && let Some(entry) = table.entries.get(&(link.index, next))
-        && let (NudState::Permanent | NudState::Noarp | NudState::Valid, Some(mac)) = (entry.state, entry.lladdr)
-    {
+    let entry = ns.neigh.as_ref().ok().and_then(|t| t.entries.get(&(link.index, next)));
+    let known = |state| entry.filter(|e| e.state == state).and_then(|e| e.lladdr);
+    // neigh_update(): who asks is known by that, unless the entry was given by hand.
+    if let Some(mac) = known(NudState::Permanent).or(known(NudState::Noarp)) {
         return Resolved::Mac(mac, false);
     }
     let asker = |a: &&Asker| a.netns == ns.id && a.link == link.index && a.addr == next;
     if let Some(asker) = eng.askers.iter().rev().find(asker) {
         return Resolved::Mac(asker.mac, false);
+    }
+    if let Some(mac) = known(NudState::Valid) {
+        return Resolved::Mac(mac, false);
     }
     match arp_ask(eng, ns, link, skb.src, next) {
         Answer::Mac(mac) => Resolved::Mac(mac, true),

@@ -4,7 +4,7 @@
 
 use super::nf_hook::Links;
 use crate::engine::Engine;
-use crate::route::{LOOPBACK, Reverse, Source, inet_addr_type_dev, reverse_path};
+use crate::route::{LOOPBACK, Source, inet_addr_type_dev, reverse_path};
 use crate::skb::{CtInfo, L4, PktType, Skb};
 use netwhy_model::netfilter::{IfPattern, Match, Not, PortSide, Ports, RecentOp, Rule, ct_state};
 use netwhy_model::{GapId, Netns};
@@ -304,15 +304,7 @@ fn rpfilter<'a>(
         return Hit::from(!invert);
     }
     let mark = if validmark { skb.mark } else { 0 };
-    let key = Reverse {
-        src: skb.src,
-        dst: skb.dst,
-        mark,
-        iif: LOOPBACK,
-        proto: 0,
-        ports: None,
-    };
-    match reverse_path(eng, ns, link, &key, if loose { 2 } else { 1 }) {
+    match reverse_path(eng, ns, link, skb.src, skb.dst, mark, if loose { 2 } else { 1 }) {
         Source::Good => Hit::from(!invert),
         Source::Bad(_) => Hit::from(invert),
         Source::Unknown(gap) => Hit::Unknown(gap),

@@ -43,8 +43,9 @@ pub(crate) fn nf_nat_inet_fn<'a>(
             eng.conns[ct.entry].dst_done
         }
     };
-    if ct.info == CtInfo::New && !done(eng) {
-        let choices = eng.oracle.choices();
+    // A reset that a rule makes is RELATED, and may be the first of its connection to come here.
+    if matches!(ct.info, CtInfo::New | CtInfo::Related) && !done(eng) {
+        let (choices, mark) = (eng.oracle.choices(), skb.mark);
         for entry in chains {
             let table = match entry.run {
                 HookFn::Table(table) => table,
@@ -68,6 +69,7 @@ pub(crate) fn nf_nat_inet_fn<'a>(
             free_tuple(eng, ct.entry);
         }
         eng.conns[ct.entry].drew |= eng.oracle.choices() > choices;
+        eng.conns[ct.entry].marked |= mark != skb.mark;
     }
     nf_nat_packet(eng, ns, hook, skb);
     true

@@ -9,7 +9,7 @@ use crate::engine::{Engine, Item};
 use crate::ip::icmp_send;
 use crate::reason::{DropReason, Stage};
 use crate::route::{OutputKey, RouteError, inet_addr_type_dev, ip_route_output};
-use crate::skb::{DstKind, L4, Skb};
+use crate::skb::{L4, Skb};
 use crate::trace::Detail;
 use netwhy_model::Netns;
 use netwhy_model::netfilter::{Hook, RejectWith, addr_type};
@@ -35,8 +35,7 @@ pub(crate) fn reject<'a>(eng: &mut Engine<'a>, ns: &'a Netns, _hook: Hook, with:
             let L4::Tcp { sport, dport, flags } = skb.l4 else {
                 return;
             };
-            let to_many = skb.route.is_some_and(|r| r.kind == DstKind::Broadcast);
-            if flags & netwhy_wire::tcp::RST != 0 || to_many {
+            if flags & netwhy_wire::tcp::RST != 0 || skb.is_broadcast() {
                 return;
             }
             eng.note(ns, skb, Detail::Reject { icmp: None });
@@ -64,10 +63,6 @@ pub(crate) fn reject<'a>(eng: &mut Engine<'a>, ns: &'a Netns, _hook: Hook, with:
                 return over_the_bridge(eng, ns, port, skb, rst);
             }
             attach_error(&mut rst, skb);
-            // nf_ct_attach() makes it RELATED; translation then follows the entry as for any packet of it.
-            if let Some(ct) = &mut rst.ct {
-                ct.info = crate::skb::CtInfo::Established;
-            }
             eng.begin(ns, &mut rst);
             eng.push(Item::LocalOut { netns: ns.id, skb: rst });
         }
@@ -108,6 +103,7 @@ fn over_the_bridge<'a>(eng: &mut Engine<'a>, ns: &'a Netns, port: u32, cause: &S
     rst.eth_src = cause.eth_dst;
     rst.eth_dst = cause.eth_src;
     rst.dev = port;
+    rst.route = None;
     eng.begin(ns, &mut rst);
     dev_queue_xmit(eng, ns, link, rst);
 }

@@ -2,6 +2,8 @@
 //!
 //! Kernel: `__fib_lookup()` (`fib_rules.c`), `fib_table_lookup()` (`fib_trie.c`), `fib_select_path()` (`fib_semantics.c`).
 
+use super::LOOPBACK;
+use super::inet_addr::fib_result_prefsrc;
 use crate::engine::Engine;
 use crate::skb::{Errno, Skb};
 use crate::state::HopKey;
@@ -62,6 +64,9 @@ pub(crate) fn fib_lookup<'a>(eng: &mut Engine<'a>, ns: &'a Netns, key: &FibKey) 
         Ok(fib) => fib,
         Err(gap) => return Err(FibError::Unknown(*gap)),
     };
+    if !fib.custom_rules {
+        return merged_lookup(eng, ns, fib, key);
+    }
     let mut at = 0;
     for _ in 0..GOTO_MAX {
         let Some(rule) = fib.rules.get(at) else { break };
@@ -91,10 +96,51 @@ pub(crate) fn fib_lookup<'a>(eng: &mut Engine<'a>, ns: &'a Netns, key: &FibKey) 
     Err(FibError::Errno(Errno::NetUnreach))
 }
 
+/// Numbers of tables.
+const RT_TABLE_DEFAULT: u32 = 253;
+const RT_TABLE_MAIN: u32 = 254;
+const RT_TABLE_LOCAL: u32 = 255;
+
+/// `fib_lookup()` where nobody added a rule: main and local are one trie (`fib_trie_table()` with an alias, until
+/// `fib_unmerge()`), so that the longest prefix of both decides, and of equal ones that of local. Whatever is no route
+/// there leads to the default table.
+fn merged_lookup<'a>(
+    eng: &mut Engine<'a>,
+    ns: &'a Netns,
+    fib: &'a Fib,
+    key: &FibKey,
+) -> Result<FibResult<'a>, FibError> {
+    let main = match walk(eng, ns, merged(fib, key.dst), key) {
+        Ok(Some(found)) => return Ok(found),
+        Ok(None) => FibError::Errno(Errno::NetUnreach),
+        Err(FibError::Unknown(gap)) => return Err(FibError::Unknown(gap)),
+        Err(error) => error,
+    };
+    if !fib.tables.contains_key(&RT_TABLE_DEFAULT) {
+        return Err(main);
+    }
+    let default = table_lookup(eng, ns, fib, RT_TABLE_DEFAULT, key)?;
+    default.ok_or(FibError::Errno(Errno::NetUnreach))
+}
+
+/// Routes of local and main that hold an address, in the order of the trie they share.
+pub(super) fn merged(fib: &Fib, dst: Ipv4Addr) -> impl Iterator<Item = (u32, &Route)> {
+    let of = |number: u32| fib.tables.get(&number).into_iter().flat_map(move |t| t.matching(dst));
+    let (mut local, mut main) = (of(RT_TABLE_LOCAL).peekable(), of(RT_TABLE_MAIN).peekable());
+    std::iter::from_fn(move || {
+        let longer = |l: &&Route, m: &&Route| m.dst.prefix_len() > l.dst.prefix_len();
+        match (local.peek(), main.peek()) {
+            (Some(l), Some(m)) if longer(l, m) => Some((RT_TABLE_MAIN, main.next()?)),
+            (None, _) => Some((RT_TABLE_MAIN, main.next()?)),
+            _ => Some((RT_TABLE_LOCAL, local.next()?)),
+        }
+    })
+}
+
 /// `Ok(None)` goes on with the next rule.
 fn table_lookup<'a>(
     eng: &mut Engine<'a>,
-    ns: &Netns,
+    ns: &'a Netns,
     fib: &'a Fib,
     number: u32,
     key: &FibKey,
@@ -102,7 +148,17 @@ fn table_lookup<'a>(
     let Some(table) = fib.tables.get(&number) else {
         return Ok(None);
     };
-    for route in table.matching(key.dst) {
+    walk(eng, ns, table.matching(key.dst).map(|r| (number, r)), key)
+}
+
+/// `fib_table_lookup()`.
+fn walk<'a>(
+    eng: &mut Engine<'a>,
+    ns: &'a Netns,
+    routes: impl Iterator<Item = (u32, &'a Route)>,
+    key: &FibKey,
+) -> Result<Option<FibResult<'a>>, FibError> {
+    for (number, route) in routes {
         if route.tos != 0 {
             continue;
         }
@@ -150,6 +206,9 @@ fn fib_select_multipath(
     alive: &[&NextHop],
     key: &FibKey,
 ) -> usize {
+    if let Some(own) = own_hop(ns, route, alive, key) {
+        return own;
+    }
     let policy = ns.sysctl.as_ref().ok().and_then(|s| s.number(HASH_POLICY));
     let key = HopKey {
         netns: ns.id,
@@ -163,9 +222,23 @@ fn fib_select_multipath(
         return *hop;
     }
     let weights: Vec<u32> = alive.iter().map(|n| n.weight).collect();
-    let hop = eng.oracle.weighted(&weights);
+    // fib_multipath_hash(): policy 0 looks at the addresses only, so that asking again changes nothing.
+    let hop = match key.l4 {
+        Some(_) => eng.oracle.weighted(&weights),
+        None => eng.oracle.weighted_once(&weights),
+    };
     eng.hops.push((key, hop));
     hop
+}
+
+/// `fib_select_multipath()` since 6.15: what the host sends from the address of a hop's link leaves by that hop.
+fn own_hop(ns: &Netns, route: &Route, alive: &[&NextHop], key: &FibKey) -> Option<usize> {
+    if key.iif != LOOPBACK || key.src.is_unspecified() {
+        return None;
+    }
+    let saddr = |hop: &NextHop| fib_result_prefsrc(ns, None, hop.ifindex, hop.gateway, route.scope);
+    let mut own = (0..alive.len()).filter(|i| alive.get(*i).and_then(|h| saddr(h)) == Some(key.src));
+    own.next().filter(|_| own.next().is_none())
 }
 
 const HASH_POLICY: &str = "net.ipv4.fib_multipath_hash_policy";

@@ -6,7 +6,7 @@ use super::fib_lookup::{FibError, FibKey, fib_lookup};
 use crate::engine::Engine;
 use crate::reason::DropReason;
 use crate::skb::Skb;
-use netwhy_model::fib::RouteKind;
+use netwhy_model::fib::{FibRule, RouteKind};
 use netwhy_model::link::Link;
 use netwhy_model::{GapId, Netns};
 use std::net::Ipv4Addr;
@@ -18,13 +18,14 @@ pub(crate) enum Source {
     Unknown(GapId),
 }
 
+/// `oif` is the out link of a packet that is forwarded, else 0; `dst` is nobody for a broadcast.
 pub(crate) fn fib_validate_source<'a>(
     eng: &mut Engine<'a>,
     ns: &'a Netns,
     link: &'a Link,
     skb: &Skb,
     dst: Ipv4Addr,
-    out: u32,
+    oif: u32,
 ) -> Source {
     let src = skb.src;
     let level = eng.level(&link.conf.rp_filter);
@@ -42,55 +43,60 @@ pub(crate) fn fib_validate_source<'a>(
             };
         }
     }
-    let key = Reverse {
-        src,
-        dst,
+    // fib4_rules_early_flow_dissect()
+    let dissected = ns.fib.as_ref().is_ok_and(|f| f.rules.iter().any(asks_for_ports));
+    let key = FibKey {
+        src: dst,
+        dst: src,
+        iif: if oif == 0 { LOOPBACK } else { oif },
+        oif: 0,
         mark: skb.mark,
-        iif: if out == 0 { LOOPBACK } else { out },
-        proto: skb.proto(),
-        ports: skb.ports(),
+        proto: if dissected { skb.proto() } else { 0 },
+        ports: skb.ports().filter(|_| dissected).map(|(s, d)| (d, s)),
+        any_hop: true,
     };
-    reverse_path(eng, ns, link, &key, level)
+    full_check(eng, ns, link, key, level)
+}
+
+/// `fib_rule_requires_fldissect()`.
+fn asks_for_ports(rule: &FibRule) -> bool {
+    rule.ipproto.is_some() || rule.sport.is_some() || rule.dport.is_some()
 }
 
 /// ifindex of `lo`.
 pub(crate) const LOOPBACK: u32 = 1;
 
-/// What the way back is looked up by, as the packet has it.
-pub(crate) struct Reverse {
-    pub src: Ipv4Addr,
-    pub dst: Ipv4Addr,
-    pub mark: u32,
-    /// Where the answer would come from: the link that the packet leaves by, `lo` if it stays.
-    pub iif: u32,
-    pub proto: u8,
-    pub ports: Option<(u16, u16)>,
-}
-
-/// The full check; `level` 0 is off, 1 strict, 2 loose.
+/// The check of the match `rpfilter`, and of a packet of which only the addresses count; `level` 0 is off, 1 strict, 2 loose.
 pub(crate) fn reverse_path<'a>(
     eng: &mut Engine<'a>,
     ns: &'a Netns,
     link: &'a Link,
-    packet: &Reverse,
+    src: Ipv4Addr,
+    dst: Ipv4Addr,
+    mark: u32,
     level: u8,
 ) -> Source {
+    let key = FibKey {
+        src: dst,
+        dst: src,
+        iif: LOOPBACK,
+        oif: 0,
+        mark,
+        proto: 0,
+        ports: None,
+        any_hop: true,
+    };
+    full_check(eng, ns, link, key, level)
+}
+
+/// `__fib_validate_source()`.
+fn full_check<'a>(eng: &mut Engine<'a>, ns: &'a Netns, link: &'a Link, key: FibKey, level: u8) -> Source {
     let mark = if eng.flag(&link.conf.src_valid_mark, false) {
-        packet.mark
+        key.mark
     } else {
         0
     };
-    let key = FibKey {
-        src: packet.dst,
-        dst: packet.src,
-        iif: packet.iif,
-        oif: 0,
-        mark,
-        // fib4_rules_early_flow_dissect(): only where a rule asks for them.
-        proto: packet.proto,
-        ports: packet.ports.map(|(sport, dport)| (dport, sport)),
-        any_hop: true,
-    };
+    let key = FibKey { mark, ..key };
     let last_resort = if level == 0 {
         Source::Good
     } else {

@@ -2,6 +2,7 @@
 //!
 //! Kernel: `inet_addr_type()` (`fib_frontend.c`), `inet_select_addr()` (`devinet.c`).
 
+use super::fib_lookup::merged;
 use netwhy_model::fib::RouteKind;
 use netwhy_model::link::Link;
 use netwhy_model::netfilter::addr_type;
@@ -17,17 +18,21 @@ pub(crate) fn inet_addr_type_dev(ns: &Netns, addr: Ipv4Addr, dev: u32) -> Result
         return Ok(addr_type::MULTICAST);
     }
     let fib = ns.fib.as_ref().map_err(|g| *g)?;
-    let route = fib.tables.get(&255).and_then(|t| t.matching(addr).next());
+    // fib_table_lookup() of the local table, which is one with main while nobody added a rule. An error is no type.
+    let route = match fib.custom_rules {
+        true => fib.tables.get(&255).and_then(|t| t.matching(addr).next()),
+        false => merged(fib, addr).next().map(|(_, route)| route),
+    };
     Ok(match route {
         Some(r) if dev == 0 || r.nexthops.first().is_some_and(|n| n.ifindex == dev) => match r.kind {
             RouteKind::Local => addr_type::LOCAL,
             RouteKind::Broadcast => addr_type::BROADCAST,
             RouteKind::Multicast => addr_type::MULTICAST,
-            RouteKind::Blackhole => addr_type::BLACKHOLE,
-            RouteKind::Unreachable => addr_type::UNREACHABLE,
-            RouteKind::Prohibit => addr_type::PROHIBIT,
-            RouteKind::Throw => addr_type::THROW,
-            RouteKind::Unicast => addr_type::UNICAST,
+            RouteKind::Unicast
+            | RouteKind::Blackhole
+            | RouteKind::Unreachable
+            | RouteKind::Prohibit
+            | RouteKind::Throw => addr_type::UNICAST,
         },
         _ => addr_type::UNICAST,
     })

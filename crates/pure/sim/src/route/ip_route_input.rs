@@ -12,6 +12,7 @@ use crate::trace::Detail;
 use netwhy_model::fib::RouteKind;
 use netwhy_model::link::Link;
 use netwhy_model::{GapId, Netns};
+use std::net::Ipv4Addr;
 
 /// No route at all, not even one to an error.
 pub(crate) enum InputError {
@@ -62,7 +63,7 @@ pub(crate) fn ip_route_input<'a>(
     match found.route.kind {
         RouteKind::Broadcast => return to_many(eng, ns, link, skb),
         RouteKind::Local => {
-            check_source(eng, ns, link, skb, 0)?;
+            check_source(eng, ns, link, skb, skb.dst, 0)?;
             skb.route = Some(Dst {
                 kind: DstKind::Local,
                 dev: link.index,
@@ -90,7 +91,8 @@ pub(crate) fn ip_route_input<'a>(
     if found.route.kind != RouteKind::Unicast {
         return martian(DropReason::IpInvalidDest);
     }
-    check_source(eng, ns, link, skb, found.nexthop.map_or(0, |n| n.ifindex))?;
+    let oif = found.nexthop.map_or(0, |n| n.ifindex);
+    check_source(eng, ns, link, skb, skb.dst, oif)?;
     skb.route = Some(forward_dst(&found));
     note_route(eng, ns, skb, &found);
     Ok(())
@@ -99,12 +101,7 @@ pub(crate) fn ip_route_input<'a>(
 /// `brd_input`: taken by this host, if the source may be there.
 fn to_many<'a>(eng: &mut Engine<'a>, ns: &'a Netns, link: &'a Link, skb: &mut Skb) -> Result<(), InputError> {
     if !skb.src.is_unspecified() {
-        let nobody = std::net::Ipv4Addr::UNSPECIFIED;
-        match fib_validate_source(eng, ns, link, skb, nobody, 0) {
-            Source::Good => {}
-            Source::Bad(reason) => return Err(InputError::Martian(reason)),
-            Source::Unknown(gap) => return Err(InputError::Unknown(gap)),
-        }
+        check_source(eng, ns, link, skb, Ipv4Addr::UNSPECIFIED, 0)?;
     }
     skb.route = Some(Dst {
         kind: DstKind::Broadcast,
@@ -131,16 +128,17 @@ fn ip_route_input_mc<'a>(eng: &mut Engine<'a>, ns: &'a Netns, link: &'a Link, sk
 }
 
 /// The group of all hosts.
-const ALL_SYSTEMS: std::net::Ipv4Addr = std::net::Ipv4Addr::new(224, 0, 0, 1);
+const ALL_SYSTEMS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 1);
 
 fn check_source<'a>(
     eng: &mut Engine<'a>,
     ns: &'a Netns,
     link: &'a Link,
     skb: &Skb,
-    out: u32,
+    dst: Ipv4Addr,
+    oif: u32,
 ) -> Result<(), InputError> {
-    match fib_validate_source(eng, ns, link, skb, skb.dst, out) {
+    match fib_validate_source(eng, ns, link, skb, dst, oif) {
         Source::Good => Ok(()),
         Source::Bad(reason) => Err(InputError::Martian(reason)),
         Source::Unknown(gap) => Err(InputError::Unknown(gap)),

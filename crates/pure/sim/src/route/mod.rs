@@ -6,7 +6,7 @@ mod inet_addr;
 mod ip_route_input;
 mod ip_route_output;
 
-pub(crate) use fib_validate_source::{LOOPBACK, Reverse, Source, reverse_path};
+pub(crate) use fib_validate_source::{LOOPBACK, Source, reverse_path};
 pub(crate) use inet_addr::{inet_addr_type_dev, inet_select_addr};
 pub(crate) use ip_route_input::{InputError, ip_route_input};
 pub(crate) use ip_route_output::{OutputKey, RouteError, ip_route_output};

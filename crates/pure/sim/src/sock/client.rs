@@ -53,7 +53,13 @@ pub(crate) fn connect(eng: &mut Engine<'_>, flow: &Flow) {
         proto: flow.proto,
         ports: skb.ports(),
     };
-    match ip_route_output(eng, ns, &key, None) {
+    // ip_route_connect(): a first look-up finds the source, a second one, with it, the route.
+    let first = ip_route_output(eng, ns, &key, None);
+    let second = first.and_then(|(_, src)| {
+        let key = OutputKey { src: Some(src), ..key };
+        ip_route_output(eng, ns, &key, None).map(|(dst, _)| (dst, src))
+    });
+    match second {
         Ok(_) if to_many(ns, dst) && flow.proto != 1 || dst.is_multicast() && flow.proto == 6 => {
             // tcp_v4_connect() of a broadcast or multicast route, __ip4_datagram_connect() of a broadcast route.
             let sees = match flow.proto {
@@ -70,6 +76,7 @@ pub(crate) fn connect(eng: &mut Engine<'_>, flow: &Flow) {
             eng.begin(ns, &mut skb);
             // For the record: the route was looked up before the packet existed.
             let _ = ip_route_output(eng, ns, &OutputKey { src: Some(src), ..key }, Some(&skb));
+            eng.client.syn = (flow.proto == 6).then(|| skb.clone());
             eng.push(Item::LocalOut { netns: ns.id, skb });
         }
         Err(RouteError::Errno(errno)) => {

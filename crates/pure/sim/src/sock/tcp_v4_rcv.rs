@@ -5,7 +5,7 @@
 use super::lookup::lookup;
 use crate::engine::{Engine, Item};
 use crate::reason::{DropReason, Stage};
-use crate::skb::{DstKind, Flaw, L4, PktType, Skb};
+use crate::skb::{Flaw, L4, PktType, Skb};
 use crate::state::Server;
 use crate::trace::{ClientSees, Detail};
 use netwhy_model::Netns;
@@ -33,6 +33,7 @@ pub(crate) fn tcp_v4_rcv<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: &Skb) {
             eng.servers.remove(known);
         } else if skb.main {
             eng.note(ns, skb, Detail::Socket { port: dport });
+            speak(eng, ns, skb, known);
         }
         return;
     }
@@ -47,8 +48,8 @@ pub(crate) fn tcp_v4_rcv<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: &Skb) {
         Ok(Some(_)) if flags & tcp::SYN == 0 || flags & tcp::FIN != 0 => {
             eng.drop(ns, skb, Stage::TcpRcvStateProcess, DropReason::TcpFlags);
         }
-        // tcp_v4_conn_request()
-        Ok(Some(_)) if to_many(skb) => {}
+        // tcp_v4_conn_request(): consumed, which is no drop.
+        Ok(Some(_)) if skb.is_broadcast() => eng.consumed(ns, skb, Stage::TcpV4Rcv),
         Ok(Some(_)) => {
             eng.note(ns, skb, Detail::Socket { port: dport });
             eng.delivered.get_or_insert((ns.id, dport, skb.src));
@@ -58,6 +59,7 @@ pub(crate) fn tcp_v4_rcv<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: &Skb) {
                 local: (skb.dst, dport),
                 peer: peer(skb),
                 proto: 6,
+                accepted: false,
             });
             answer(eng, ns, skb, tcp::SYN_ACK, true);
         }
@@ -103,19 +105,29 @@ fn answer(eng: &mut Engine<'_>, ns: &Netns, skb: &Skb, flags: u8, main: bool) {
     });
 }
 
+/// The handshake is done: the server says something. A client that speaks first sends the same packets.
+fn speak(eng: &mut Engine<'_>, ns: &Netns, skb: &Skb, server: usize) {
+    let Some(server) = eng.servers.get_mut(server).filter(|s| !s.accepted) else {
+        return;
+    };
+    server.accepted = true;
+    if eng.watch.is_some() {
+        return;
+    }
+    // A trace shows the handshake.
+    eng.options.steps = false;
+    answer(eng, ns, skb, tcp::PSH | tcp::ACK, true);
+}
+
 /// No socket: a reset, except for resets.
 fn reset(eng: &mut Engine<'_>, ns: &Netns, skb: &Skb, flags: u8) {
     eng.drop(ns, skb, Stage::TcpV4Rcv, DropReason::NoSocket);
     send_reset(eng, ns, skb, flags);
 }
 
-fn to_many(skb: &Skb) -> bool {
-    skb.route.is_some_and(|r| r.kind == DstKind::Broadcast)
-}
-
 /// `tcp_v4_send_reset()`: only to what was sent to this host alone; it acknowledges what did not acknowledge itself.
 fn send_reset(eng: &mut Engine<'_>, ns: &Netns, skb: &Skb, flags: u8) {
-    if flags & tcp::RST != 0 || to_many(skb) {
+    if flags & tcp::RST != 0 || skb.is_broadcast() {
         return;
     }
     eng.note(ns, skb, Detail::Reject { icmp: None });
@@ -144,6 +156,9 @@ fn client_rcv(eng: &mut Engine<'_>, ns: &Netns, skb: &Skb, flags: u8) {
         );
         eng.client_told(ClientSees::Ok);
         eng.client.answered = true;
+        eng.client.choices = eng.oracle.choices();
         answer(eng, ns, skb, tcp::ACK, true);
+    } else if flags & (tcp::SYN | tcp::ACK) == tcp::ACK && eng.client.answered {
+        eng.client.heard = true;
     }
 }

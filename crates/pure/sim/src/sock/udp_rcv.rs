@@ -7,7 +7,7 @@ use super::lookup::lookup;
 use crate::engine::{Engine, Item};
 use crate::ip::icmp_send;
 use crate::reason::{DropReason, Stage};
-use crate::skb::{DstKind, Flaw, L4, Skb};
+use crate::skb::{Flaw, L4, Skb};
 use crate::trace::{ClientSees, Detail};
 use netwhy_model::Netns;
 use netwhy_wire::icmp;
@@ -29,9 +29,7 @@ pub(crate) fn udp_rcv<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: &Skb) {
     match lookup(ns, skb) {
         Err(gap) => eng.unknown_socket(ns, skb, Stage::UdpRcv, gap),
         // __udp4_lib_mcast_deliver()
-        Ok(None) if skb.route.is_some_and(|r| r.kind == DstKind::Broadcast) => {
-            eng.drop(ns, skb, Stage::UdpRcv, DropReason::NotSpecified);
-        }
+        Ok(None) if skb.is_broadcast() => eng.drop(ns, skb, Stage::UdpRcv, DropReason::NotSpecified),
         Ok(None) => {
             eng.drop(ns, skb, Stage::UdpRcv, DropReason::NoSocket);
             eng.note(

@@ -1,0 +1,49 @@
+//! Own addresses for which a link does not answer ARP.
+//!
+//! Kernel: `arp_ignore()`, `arp_filter()` (`net/ipv4/arp.c`), `confirm_addr_indev()` (`net/ipv4/devinet.c`), 6.18.
+
+use crate::engine::Engine;
+use crate::route::{OutputKey, ip_route_output};
+use netwhy_model::Netns;
+use netwhy_model::link::{Ifaddr, Link};
+use std::net::Ipv4Addr;
+
+/// 1 wants the target on the very link, 2 also the sender in its subnet.
+pub(super) fn arp_ignore(eng: &mut Engine<'_>, link: &Link, sender: Ipv4Addr, target: Ipv4Addr) -> bool {
+    let own = |a: &Ifaddr| a.addr == target;
+    match eng.level(&link.conf.arp_ignore) {
+        1 => !link.addrs.iter().any(own),
+        2 => {
+            let near = |a: &Ifaddr| in_subnet(a, target) && (sender.is_unspecified() || in_subnet(a, sender));
+            !(link.addrs.iter().any(own) && link.addrs.iter().any(near))
+        }
+        8 => true,
+        _ => false,
+    }
+}
+
+/// `inet_ifa_match()`.
+fn in_subnet(a: &Ifaddr, addr: Ipv4Addr) -> bool {
+    ipnet::Ipv4Net::new(a.peer.unwrap_or(a.addr), a.prefix).is_ok_and(|net| net.contains(&addr))
+}
+
+/// The answer to the sender would leave by another link.
+pub(super) fn arp_filter<'a>(
+    eng: &mut Engine<'a>,
+    ns: &'a Netns,
+    link: &'a Link,
+    sender: Ipv4Addr,
+    target: Ipv4Addr,
+) -> bool {
+    if !eng.flag(&link.conf.arp_filter, false) {
+        return false;
+    }
+    let key = OutputKey {
+        src: Some(target),
+        dst: sender,
+        mark: 0,
+        proto: 0,
+        ports: None,
+    };
+    !ip_route_output(eng, ns, &key, None).is_ok_and(|(dst, _)| dst.dev == link.index)
+}
