@@ -9,6 +9,12 @@ use crate::skb::{L4, PktType, Skb};
 use netwhy_model::Netns;
 use std::net::Ipv4Addr;
 
+/// Longest error (RFC 1812, bytes).
+const ERROR_LEN_MAX: u32 = 576;
+/// Bits of the TOS byte that an error takes from its cause, and those that it sets (`__icmp_send()`).
+const IPTOS_RT_MASK: u8 = 0x1e;
+const IPTOS_PREC_INTERNETCONTROL: u8 = 0xc0;
+
 pub(crate) fn icmp_send(eng: &mut Engine<'_>, ns: &Netns, cause: &Skb, kind: u8, code: u8) {
     if cause.pkt_type != PktType::Host
         || cause.dst.is_multicast()
@@ -34,6 +40,10 @@ pub(crate) fn icmp_send(eng: &mut Engine<'_>, ns: &Netns, cause: &Skb, kind: u8,
         },
     );
     error.main = false;
+    error.df = false;
+    error.len = (error.len + cause.len).min(ERROR_LEN_MAX);
+    error.tos = cause.tos & IPTOS_RT_MASK | IPTOS_PREC_INTERNETCONTROL;
+    error.sk = Some((ns.id, false));
     // Nobody hears of an error about a tunnel's packet.
     error.reply = !cause.reply && !matches!(cause.l4, L4::Vxlan { .. });
     attach_error(&mut error, cause);

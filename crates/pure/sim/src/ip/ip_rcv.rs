@@ -18,6 +18,8 @@ pub(crate) fn ip_rcv<'a>(eng: &mut Engine<'a>, ns: &'a Netns, mut skb: Skb) {
         eng.drop(ns, &skb, Stage::IpRcvCore, DropReason::Otherhost);
         return;
     }
+    // ip_rcv_core(): the sender's socket is no longer known.
+    skb.sk = None;
     if skb.sabotage {
         skb.sabotage = false;
     } else {

@@ -2,9 +2,9 @@
 //!
 //! Kernel: `ipt_do_table()` (`net/ipv4/netfilter/ip_tables.c`), and `nft_do_chain()` for the same rules in nf_tables.
 
-use super::matches::{Hit, rule_hits};
 use super::nf_hook::Links;
 use super::reject::reject;
+use super::xt::{self, Hit, rule_hits};
 use crate::engine::Engine;
 use crate::oracle::Question;
 use crate::skb::Skb;
@@ -136,7 +136,7 @@ fn apply<'a>(
     hook: Hook,
     table: &Table,
     place: RuleRef,
-    target: &Target,
+    target: &'a Target,
     skb: &mut Skb,
     links: Links,
 ) -> Go {
@@ -180,6 +180,26 @@ fn apply<'a>(
             note(eng, skb);
             reject(eng, ns, hook, *with, skb, links);
             Go::Drop
+        }
+        // xt_DSCP.c: dscp_tg(), tos_tg()
+        Target::Tos { value, mask } => {
+            skb.tos = skb.tos & !mask ^ value;
+            Go::Next
+        }
+        Target::Ttl { op, value } => {
+            xt::ttl(skb, *op, *value);
+            Go::Next
+        }
+        Target::TcpMss(mss) => {
+            if xt::tcpmss(eng, ns, *mss, skb) {
+                Go::Next
+            } else {
+                Go::Drop
+            }
+        }
+        Target::Set { add, del } => {
+            xt::set_elements(eng, ns, [add.as_ref(), del.as_ref()], skb, links);
+            Go::Next
         }
         Target::Unmodelled(_) => Go::Next,
         Target::Unsupported(gap) => {

@@ -2,10 +2,10 @@
 
 mod conntrack;
 mod ipt_do_table;
-mod matches;
 mod nat;
 mod nf_hook;
 mod reject;
+mod xt;
 
 pub(crate) use conntrack::attach_error;
 pub use nf_hook::HOOK_ORDER;

@@ -4,8 +4,8 @@
 //! (`nf_nat_proto.c`), `nf_nat_masquerade_ipv4()` (`nf_nat_masquerade.c`). Kernel-facts traps 1, 5, 6, 8.
 
 use super::ipt_do_table::{TableVerdict, ipt_do_table};
-use super::matches::EPHEMERAL;
 use super::nf_hook::{Hooked, Links, drop_stage, unknown_rules};
+use super::xt::EPHEMERAL;
 use crate::engine::Engine;
 use crate::reason::DropReason;
 use crate::route::inet_select_addr;

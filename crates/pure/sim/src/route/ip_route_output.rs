@@ -95,3 +95,8 @@ pub(crate) fn ip_route_output<'a>(
         src,
     ))
 }
+
+/// `ipv4_mtu()`: the route's MTU, else the out link's (bytes).
+pub(crate) fn dst_mtu(ns: &Netns, dst: &Dst) -> Option<u32> {
+    dst.mtu.or_else(|| Some(ns.links.as_ref().ok()?.get(dst.dev)?.mtu))
+}

@@ -35,6 +35,11 @@ pub(crate) fn icmp_rcv<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: &Skb) {
                 },
             );
             back.reply = true;
+            // icmp_reply(): the kernel's own socket, with the TOS of the request.
+            back.len = skb.len;
+            back.tos = skb.tos;
+            back.df = false;
+            back.sk = Some((ns.id, false));
             eng.begin(ns, &mut back);
             eng.push(Item::LocalOut {
                 netns: ns.id,

@@ -4,6 +4,7 @@
 
 use super::lookup::lookup;
 use crate::engine::{Engine, Item};
+use crate::opts::TcpOpts;
 use crate::reason::{DropReason, Stage};
 use crate::skb::{L4, Skb};
 use crate::state::Server;
@@ -64,6 +65,12 @@ fn answer(eng: &mut Engine<'_>, ns: &Netns, skb: &Skb, flags: u8, main: bool) {
             flags,
         },
     );
+    back = back.with_opts(skb.opts.agreed(TcpOpts::offered(ns)));
+    back.sk = Some((ns.id, flags & tcp::RST == 0));
+    if flags & tcp::RST != 0 {
+        // tcp_v4_send_reset(): what came decides.
+        back.tos = skb.tos;
+    }
     back.main = main;
     back.reply = !skb.reply;
     eng.begin(ns, &mut back);

@@ -1,14 +1,24 @@
-//! The matches of a rule.
+//! The extensions of a rule: its matches, and the targets that change a packet or a set.
 //!
 //! Kernel: `ip_packet_match()` (`ip_tables.c`) and `net/netfilter/xt_*.c`, named at each arm.
 
+mod conntrack;
+mod header;
+mod recent;
+mod route;
+mod set;
+mod sock;
+mod target;
+mod u32;
+
+pub(super) use header::EPHEMERAL;
+pub(super) use target::{set_elements, tcpmss, ttl};
+
 use super::nf_hook::Links;
 use crate::engine::Engine;
-use crate::route::{Source, inet_addr_type_dev, reverse_path};
-use crate::skb::{CtInfo, L4, PktType, Skb};
-use netwhy_model::netfilter::{IfPattern, Match, Not, PortSide, Ports, RecentOp, Rule, ct_state};
+use crate::skb::Skb;
+use netwhy_model::netfilter::{IfPattern, Match, Not, Rule};
 use netwhy_model::{GapId, Netns};
-use std::net::Ipv4Addr;
 
 /// Answer of a rule or match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +26,17 @@ pub(crate) enum Hit {
     Yes,
     No,
     Unknown(GapId),
+}
+
+impl Hit {
+    /// Under the `!` of an option; what is not known stays so.
+    fn not(self, not: bool) -> Hit {
+        match self {
+            Hit::Yes if not => Hit::No,
+            Hit::No if not => Hit::Yes,
+            same => same,
+        }
+    }
 }
 
 impl From<bool> for Hit {
@@ -76,233 +97,70 @@ fn all<T>(want: Option<&Not<T>>, test: impl Fn(&T) -> bool) -> bool {
 fn hits<'a>(eng: &mut Engine<'a>, ns: &'a Netns, m: &'a Match, skb: &Skb, links: Links) -> Hit {
     match m {
         Match::Comment(_) | Match::Nfacct => Hit::Yes,
-        Match::Tcp { sport, dport, flags } => match &skb.l4 {
-            // xt_tcpudp.c: tcp_mt()
-            L4::Tcp { flags: f, .. } => {
-                if !all(flags.as_ref(), |(mask, comp)| f & mask == *comp) {
-                    return Hit::No;
-                }
-                ports_hit(eng, skb, sport.as_ref(), dport.as_ref())
-            }
-            _ => Hit::No,
-        },
-        Match::Udp { sport, dport } => match &skb.l4 {
-            L4::Udp { .. } | L4::Vxlan { .. } => ports_hit(eng, skb, sport.as_ref(), dport.as_ref()),
-            _ => Hit::No,
-        },
-        Match::Sctp { .. } => Hit::No,
-        // ip_tables.c: icmp_match()
-        Match::Icmp(want) => match &skb.l4 {
-            L4::Icmp { kind, code, .. } => {
-                is(want, |(k, c)| *k == 255 || k == kind && c.is_none_or(|c| c == *code)).into()
-            }
-            _ => Hit::No,
-        },
-        Match::Multiport { ports, side } => multiport(eng, skb, ports, *side),
-        Match::Conntrack { .. } => conntrack(eng, m, skb).into(),
+        Match::Tcp { .. } | Match::Udp { .. } | Match::Sctp { .. } | Match::Icmp(_) | Match::Multiport { .. } => {
+            header::transport(eng, m, skb)
+        }
+        Match::IpRange { .. }
+        | Match::PktType(_)
+        | Match::Length(_)
+        | Match::Ttl { .. }
+        | Match::Dscp(_)
+        | Match::Tos(_)
+        | Match::TcpMss(_) => header::network(eng, m, skb),
+        Match::MacSource(want) => header::mac(ns, skb, links, want),
+        Match::Conntrack(want) => conntrack::conntrack(eng, want, skb),
         // xt_mark.c: mark_mt()
         Match::Mark(want) => is(want, |(value, mask)| skb.mark & mask == *value).into(),
+        // xt_connmark.c: connmark_mt(): nothing matches without a connection.
         Match::Connmark(want) => match skb.ct {
             Some(ct) => is(want, |(value, mask)| eng.conns[ct.entry].mark & mask == *value).into(),
             None => Hit::No,
         },
-        Match::AddrType {
-            src,
-            dst,
-            limit_in,
-            limit_out,
-        } => {
-            let dev = if *limit_in {
-                links.iif
-            } else if *limit_out {
-                links.oif
-            } else {
-                0
-            };
-            addrtype(ns, skb.src, src.as_ref(), dev)
-                .and_then(|a| Ok(a && addrtype(ns, skb.dst, dst.as_ref(), dev)?))
-                .map_or_else(Hit::Unknown, Hit::from)
-        }
+        Match::AddrType { .. } => route::addrtype(ns, m, skb, links),
+        Match::RpFilter { .. } => route::rpfilter(eng, ns, m, skb, links),
         Match::Random(want) => (eng.oracle.random(want.value) != want.not).into(),
+        // xt_statistic.c: one of one is each.
+        Match::Nth(want) if want.value.0 <= 1 => Hit::from(!want.not),
         Match::Nth(_) | Match::Limit => eng.oracle.state().into(),
-        Match::Recent { op, not, .. } => match op {
-            RecentOp::Set => Hit::from(!not),
-            RecentOp::Check | RecentOp::Update | RecentOp::Remove => eng.oracle.state().into(),
-        },
-        Match::Physdev {
-            iif,
-            oif,
-            is_in,
-            is_out,
-            is_bridged,
+        Match::Recent { .. } => recent::recent(eng, ns, m, skb),
+        Match::Physdev { .. } => physdev(ns, m, skb),
+        Match::Set {
+            set,
+            dirs,
+            not,
+            return_nomatch,
+            counters,
         } => {
-            let bridged = skb.physin.is_some() && skb.physout.is_some();
-            (all(iif.as_ref(), |p| skb.physin.is_some_and(|i| link_fits(ns, p, i)))
-                && all(oif.as_ref(), |p| skb.physout.is_some_and(|i| link_fits(ns, p, i)))
-                && is_in.is_none_or(|w| w == skb.physin.is_some())
-                && is_out.is_none_or(|w| w == skb.physout.is_some())
-                && is_bridged.is_none_or(|w| w == bridged))
-            .into()
+            let hit = set::ip_set_test(eng, ns, set, *dirs, *return_nomatch, skb, links).not(*not);
+            match hit {
+                Hit::Yes if *counters => eng.oracle.state().into(),
+                hit => hit,
+            }
         }
-        Match::MacSource(want) => is(want, |mac| *mac == skb.eth_src).into(),
-        Match::IpRange { src, dst } => {
-            let inside = |a: Ipv4Addr| move |r: &(Ipv4Addr, Ipv4Addr)| (r.0..=r.1).contains(&a);
-            (all(src.as_ref(), inside(skb.src)) && all(dst.as_ref(), inside(skb.dst))).into()
-        }
-        Match::PktType(want) => is(want, |kind| match skb.pkt_type {
-            PktType::Host => *kind == 0,
-            PktType::OtherHost => *kind == 3,
-        })
-        .into(),
-        Match::Length(want) => is(want, |(low, high)| {
-            (u32::from(*low)..=u32::from(*high)).contains(&skb.len)
-        })
-        .into(),
-        Match::Ttl { cmp, value, not } => {
-            let hit = match cmp {
-                -1 => skb.ttl < *value,
-                0 => skb.ttl == *value,
-                _ => skb.ttl > *value,
-            };
-            (hit != *not).into()
-        }
-        Match::RpFilter {
-            loose,
-            validmark,
-            invert,
-            ..
-        } => rpfilter(eng, ns, skb, links, *loose, *validmark, *invert),
-        Match::Set { members, source, not } => {
-            let addr = if *source { skb.src } else { skb.dst };
-            (members.iter().any(|n| n.contains(&addr)) != *not).into()
-        }
+        Match::Owner { .. } => sock::owner(ns, m, skb),
+        Match::Socket { .. } => sock::socket(eng, ns, m, skb, links),
+        Match::U32 { tests, not, unknown } => u32::u32_match(skb, tests, *unknown).not(*not),
         Match::Unsupported(gap) => Hit::Unknown(*gap),
     }
 }
 
-/// Lowest and highest port that kernels choose by default (`ip_local_port_range`).
-pub(super) const EPHEMERAL: Ports = (32768, 60999);
-
-fn ports_hit(eng: &mut Engine<'_>, skb: &Skb, sport: Option<&Not<Ports>>, dport: Option<&Not<Ports>>) -> Hit {
-    let Some((s, d)) = skb.ports() else { return Hit::No };
-    if !all(dport, |r| (r.0..=r.1).contains(&d)) {
-        return Hit::No;
-    }
-    match sport {
-        Some(want) if skb.sport_any => {
-            let (low, high) = want.value;
-            let inside = low <= EPHEMERAL.0 && EPHEMERAL.1 <= high;
-            let outside = high < EPHEMERAL.0 || EPHEMERAL.1 < low;
-            if inside || outside {
-                (inside != want.not).into()
-            } else {
-                eng.oracle.state().into()
-            }
-        }
-        _ => all(sport, |r| (r.0..=r.1).contains(&s)).into(),
-    }
-}
-
-/// `xt_multiport.c: ports_match_v1()`.
-fn multiport(eng: &mut Engine<'_>, skb: &Skb, ports: &Not<Vec<Ports>>, side: PortSide) -> Hit {
-    let Some((s, d)) = skb.ports() else { return Hit::No };
-    let has = |port: u16| ports.value.iter().any(|r| (r.0..=r.1).contains(&port));
-    let hit = match side {
-        PortSide::Destination => has(d),
-        PortSide::Either if has(d) => true,
-        PortSide::Source | PortSide::Either if skb.sport_any => {
-            let all_inside = ports.value.iter().any(|r| r.0 <= EPHEMERAL.0 && EPHEMERAL.1 <= r.1);
-            let none = ports.value.iter().all(|r| r.1 < EPHEMERAL.0 || EPHEMERAL.1 < r.0);
-            if all_inside || none {
-                all_inside
-            } else {
-                return eng.oracle.state().into();
-            }
-        }
-        PortSide::Source | PortSide::Either => has(s),
-    };
-    (hit != ports.not).into()
-}
-
-/// `xt_conntrack.c: conntrack_mt()`.
-fn conntrack(eng: &Engine<'_>, m: &Match, skb: &Skb) -> bool {
-    let Match::Conntrack {
-        states,
-        dir,
-        proto,
-        orig_src,
-        orig_dst,
-        orig_dport,
-        orig_sport,
-        reply_src,
-        reply_dst,
+/// `xt_physdev.c: physdev_mt()`.
+fn physdev(ns: &Netns, m: &Match, skb: &Skb) -> Hit {
+    let Match::Physdev {
+        iif,
+        oif,
+        is_in,
+        is_out,
+        is_bridged,
     } = m
     else {
-        return false;
+        return Hit::No;
     };
-    let bits = match skb.ct {
-        Some(ct) => {
-            let conn = &eng.conns[ct.entry];
-            let state = match ct.info {
-                CtInfo::New => ct_state::NEW,
-                CtInfo::Established => ct_state::ESTABLISHED,
-                CtInfo::Related => ct_state::RELATED,
-            };
-            state | if conn.snat { ct_state::SNAT } else { 0 } | if conn.dnat { ct_state::DNAT } else { 0 }
-        }
-        None if skb.untracked => ct_state::UNTRACKED,
-        None => ct_state::INVALID,
-    };
-    if !all(states.as_ref(), |want| want & bits != 0) {
-        return false;
-    }
-    let only_state = dir.is_none()
-        && proto.is_none()
-        && orig_src.is_none()
-        && orig_dst.is_none()
-        && orig_dport.is_none()
-        && orig_sport.is_none()
-        && reply_src.is_none()
-        && reply_dst.is_none();
-    let Some(ct) = skb.ct else { return only_state };
-    let (o, r) = (eng.conns[ct.entry].orig, eng.conns[ct.entry].reply);
-    dir.is_none_or(|original| original != ct.reply)
-        && all(proto.as_ref(), |p| *p == o.proto)
-        && all(orig_src.as_ref(), |n| n.contains(&o.src))
-        && all(orig_dst.as_ref(), |n| n.contains(&o.dst))
-        && all(orig_dport.as_ref(), |p| (p.0..=p.1).contains(&o.dport))
-        && all(orig_sport.as_ref(), |p| (p.0..=p.1).contains(&o.sport))
-        && all(reply_src.as_ref(), |n| n.contains(&r.src))
-        && all(reply_dst.as_ref(), |n| n.contains(&r.dst))
-}
-
-/// `xt_addrtype.c: addrtype_mt_v1()`.
-fn addrtype(ns: &Netns, addr: Ipv4Addr, want: Option<&Not<u16>>, dev: u32) -> Result<bool, GapId> {
-    let Some(want) = want else { return Ok(true) };
-    let bit = inet_addr_type_dev(ns, addr, dev)?;
-    Ok((want.value & bit != 0) != want.not)
-}
-
-/// `ipt_rpfilter.c: rpfilter_mt()`.
-fn rpfilter<'a>(
-    eng: &mut Engine<'a>,
-    ns: &'a Netns,
-    skb: &Skb,
-    links: Links,
-    loose: bool,
-    validmark: bool,
-    invert: bool,
-) -> Hit {
-    let Some(link) = ns.links.as_ref().ok().and_then(|l| l.get(links.iif)) else {
-        return Hit::from(!invert);
-    };
-    if &*link.name == "lo" {
-        return Hit::from(!invert);
-    }
-    let mark = if validmark { skb.mark } else { 0 };
-    match reverse_path(eng, ns, link, skb.src, skb.dst, mark, if loose { 2 } else { 1 }) {
-        Source::Good => Hit::from(!invert),
-        Source::Bad(_) => Hit::from(invert),
-        Source::Unknown(gap) => Hit::Unknown(gap),
-    }
+    let bridged = skb.physin.is_some() && skb.physout.is_some();
+    (all(iif.as_ref(), |p| skb.physin.is_some_and(|i| link_fits(ns, p, i)))
+        && all(oif.as_ref(), |p| skb.physout.is_some_and(|i| link_fits(ns, p, i)))
+        && is_in.is_none_or(|w| w == skb.physin.is_some())
+        && is_out.is_none_or(|w| w == skb.physout.is_some())
+        && is_bridged.is_none_or(|w| w == bridged))
+    .into()
 }
