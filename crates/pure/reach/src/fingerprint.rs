@@ -100,8 +100,8 @@ fn routes(text: &mut String, ns: &Netns, own: &[Ipv4Addr]) {
             let src = r.prefsrc.map(|a| name(a, own));
             let _ = writeln!(
                 text,
-                "{number} {dst} {:?} {} {} {src:?} {:?} {:?} {:?}",
-                r.kind, r.metric, r.scope, r.mtu, r.nexthops, r.unsupported
+                "{number} {dst} {:?} {} {} {src:?} {:?} {:?} {:?} {:?}",
+                r.kind, r.metric, r.scope, r.mtu, r.advmss, r.nexthops, r.unsupported
             );
         }
     }

@@ -124,6 +124,7 @@ pub(crate) struct Dst {
     pub dev: u32,
     pub gateway: Option<Ipv4Addr>,
     pub mtu: Option<u32>,
+    pub advmss: Option<u32>,
 }
 
 /// What the decision says.

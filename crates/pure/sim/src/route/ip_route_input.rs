@@ -54,6 +54,7 @@ pub(crate) fn ip_route_input<'a>(
                 dev: link.index,
                 gateway: None,
                 mtu: None,
+                advmss: None,
             });
             return Ok(());
         }
@@ -64,6 +65,7 @@ pub(crate) fn ip_route_input<'a>(
                 dev: link.index,
                 gateway: None,
                 mtu: None,
+                advmss: None,
             });
             eng.note(
                 ns,
@@ -106,6 +108,7 @@ fn error_dst(errno: Errno) -> Dst {
         dev: 1,
         gateway: None,
         mtu: None,
+        advmss: None,
     }
 }
 
@@ -116,6 +119,7 @@ fn forward_dst(found: &FibResult<'_>) -> Dst {
         dev: hop.map_or(0, |n| n.ifindex),
         gateway: hop.and_then(|n| n.gateway),
         mtu: found.route.mtu,
+        advmss: found.route.advmss,
     }
 }
 

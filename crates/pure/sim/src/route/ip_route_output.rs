@@ -65,6 +65,7 @@ pub(crate) fn ip_route_output<'a>(
                 dev: 1,
                 gateway: None,
                 mtu: None,
+                advmss: None,
             },
             src,
         ));
@@ -91,6 +92,7 @@ pub(crate) fn ip_route_output<'a>(
             dev: hop.ifindex,
             gateway: hop.gateway,
             mtu: route.mtu,
+            advmss: route.advmss,
         },
         src,
     ))

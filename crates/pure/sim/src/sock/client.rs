@@ -27,16 +27,16 @@ const HEADERS_LEN: u32 = 40;
 /// `ip_rt_min_advmss` (bytes).
 const ADVMSS_MIN: u32 = 256;
 
-/// `ipv4_default_advmss()` (`net/ipv4/route.c`): the MSS option of a SYN or SYN-ACK that leaves by this route.
+/// `dst_metric_advmss()`, `ipv4_default_advmss()` (`net/ipv4/route.c`): the MSS option of a SYN or SYN-ACK that leaves by this route.
 pub(crate) fn advertise_mss(ns: &Netns, skb: &mut Skb) {
     let L4::Tcp { flags, .. } = skb.l4 else { return };
     if flags & tcp::SYN == 0 {
         return;
     }
-    if let Some(mtu) = skb.route.and_then(|dst| dst_mtu(ns, &dst)) {
-        let mss = mtu.saturating_sub(HEADERS_LEN).clamp(ADVMSS_MIN, MTU_MAX - HEADERS_LEN);
-        skb.opts.mss = u16::try_from(mss).ok();
-    }
+    let Some(dst) = skb.route else { return };
+    let by_mtu = |mtu: u32| mtu.saturating_sub(HEADERS_LEN).clamp(ADVMSS_MIN, MTU_MAX - HEADERS_LEN);
+    let mss = dst.advmss.or_else(|| dst_mtu(ns, &dst).map(by_mtu));
+    skb.opts.mss = mss.and_then(|mss| u16::try_from(mss).ok());
 }
 
 /// Sends the first packet, or notes the error that the client's own kernel gives.

@@ -158,7 +158,11 @@ fn physdev(ns: &Netns, m: &Match, skb: &Skb) -> Hit {
     };
     let bridged = skb.physin.is_some() && skb.physout.is_some();
     (all(iif.as_ref(), |p| skb.physin.is_some_and(|i| link_fits(ns, p, i)))
-        && all(oif.as_ref(), |p| skb.physout.is_some_and(|i| link_fits(ns, p, i)))
+        && oif.as_ref().is_none_or(|want| match skb.physout {
+            Some(port) => is(want, |p| link_fits(ns, p, port)),
+            // A packet that came over a bridge and leaves by none fits no `--physdev-out`, not even with `!`.
+            None => want.not && skb.physin.is_none(),
+        })
         && is_in.is_none_or(|w| w == skb.physin.is_some())
         && is_out.is_none_or(|w| w == skb.physout.is_some())
         && is_bridged.is_none_or(|w| w == bridged))
