@@ -1,5 +1,6 @@
 //! `iptables-save` of both backends: tables, chains, and what was lost of them.
 
+mod change;
 mod context;
 mod cursor;
 mod header;

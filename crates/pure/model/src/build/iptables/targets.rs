@@ -1,12 +1,10 @@
 //! Targets other than chains.
 
-use super::Env;
 use super::context::{mark_and_mask, number};
 use super::cursor::{Cursor, Odd, Opt};
-use super::header::{byte, tos_and_mask};
 use super::rule::network;
-use super::state::{set_dirs, set_named};
-use crate::netfilter::{NatRange, Ports, RejectWith, Target, TtlOp};
+use super::{Env, change};
+use crate::netfilter::{NatRange, Ports, RejectWith, Target};
 use std::net::Ipv4Addr;
 
 /// Targets that register with NAT, and so with connection tracking.
@@ -35,11 +33,11 @@ pub(super) fn build(env: &mut Env<'_, '_>, name: &str, cursor: &mut Cursor<'_>) 
         "CONNMARK" => connmark(cursor)?,
         "NOTRACK" => Target::NoTrack,
         "CT" => ct(cursor)?,
-        "DSCP" => dscp(cursor)?,
-        "SET" => return set(env, cursor),
-        "TCPMSS" => tcpmss(cursor)?,
-        "TOS" => tos(cursor)?,
-        "TTL" => ttl(cursor)?,
+        "DSCP" => change::dscp(cursor)?,
+        "SET" => return change::set(env, cursor),
+        "TCPMSS" => change::tcpmss(cursor)?,
+        "TOS" => change::tos(cursor)?,
+        "TTL" => change::ttl(cursor)?,
         "AUDIT" | "CHECKSUM" | "CLASSIFY" | "CONNSECMARK" | "LED" | "LOG" | "NFLOG" | "RATEEST" | "SECMARK" | "TEE"
         | "TRACE" | "ULOG" => {
             skip(cursor);
@@ -54,7 +52,7 @@ pub(super) fn build(env: &mut Env<'_, '_>, name: &str, cursor: &mut Cursor<'_>) 
     Ok(Kind::Target(target))
 }
 
-fn skip(cursor: &mut Cursor<'_>) {
+pub(super) fn skip(cursor: &mut Cursor<'_>) {
     while cursor.next().is_some() {}
 }
 
@@ -225,84 +223,4 @@ fn ct(cursor: &mut Cursor<'_>) -> Result<Target, Odd> {
         }
     }
     Ok(target)
-}
-
-fn missing(option: &str) -> Odd {
-    Odd::Why(format!("{option} is missing"))
-}
-
-fn dscp(cursor: &mut Cursor<'_>) -> Result<Target, Odd> {
-    let mut found = None;
-    while let Some(opt) = cursor.option() {
-        match opt.name {
-            "--set-dscp" => found = Some(cursor.read(opt, |text| byte(text).filter(|d| *d < 64))?),
-            _ => return Err(opt.odd()),
-        }
-    }
-    let value = found.ok_or_else(|| missing("--set-dscp"))? << 2;
-    Ok(Target::Tos { value, mask: 0xfc })
-}
-
-fn tos(cursor: &mut Cursor<'_>) -> Result<Target, Odd> {
-    let mut found = None;
-    while let Some(opt) = cursor.option() {
-        match opt.name {
-            "--set-tos" => found = Some(cursor.read(opt, tos_and_mask)?),
-            "--and-tos" => found = Some((0, !cursor.read(opt, byte)?)),
-            "--or-tos" => found = Some(cursor.read(opt, byte).map(|bits| (bits, bits))?),
-            "--xor-tos" => found = Some((cursor.read(opt, byte)?, 0)),
-            _ => return Err(opt.odd()),
-        }
-    }
-    let (value, mask) = found.ok_or_else(|| missing("--set-tos"))?;
-    Ok(Target::Tos { value, mask })
-}
-
-fn ttl(cursor: &mut Cursor<'_>) -> Result<Target, Odd> {
-    let mut found = None;
-    while let Some(opt) = cursor.option() {
-        let op = match opt.name {
-            "--ttl-set" => TtlOp::Set,
-            "--ttl-inc" => TtlOp::Inc,
-            "--ttl-dec" => TtlOp::Dec,
-            _ => return Err(opt.odd()),
-        };
-        found = Some((op, cursor.parse(opt)?));
-    }
-    let (op, value) = found.ok_or_else(|| missing("--ttl-set"))?;
-    Ok(Target::Ttl { op, value })
-}
-
-fn tcpmss(cursor: &mut Cursor<'_>) -> Result<Target, Odd> {
-    let mut found = None;
-    while let Some(opt) = cursor.option() {
-        match opt.name {
-            "--set-mss" => found = Some(Some(cursor.parse(opt)?)),
-            "--clamp-mss-to-pmtu" => found = Some(None),
-            _ => return Err(opt.odd()),
-        }
-    }
-    found.map(Target::TcpMss).ok_or_else(|| missing("--set-mss"))
-}
-
-/// `--map-set` gives the packet the mark of an element, which is not modelled.
-fn set(env: &mut Env<'_, '_>, cursor: &mut Cursor<'_>) -> Result<Kind, Odd> {
-    let (mut add, mut del) = (None, None);
-    while let Some(opt) = cursor.option() {
-        match opt.name {
-            "--add-set" | "--del-set" => {
-                let set = set_named(env, cursor.value(opt)?)?;
-                let dirs = cursor.read(opt, set_dirs)?;
-                *(if opt.name == "--add-set" { &mut add } else { &mut del }) = Some((set, dirs));
-            }
-            "--exist" => {}
-            "--timeout" => drop(cursor.value(opt)?),
-            "--map-set" => {
-                skip(cursor);
-                return Ok(Kind::Unmodelled);
-            }
-            _ => return Err(opt.odd()),
-        }
-    }
-    Ok(Kind::Target(Target::Set { add, del }))
 }

@@ -14,8 +14,8 @@ use std::sync::Arc;
 /// Sets by name; a set that is not modelled is a gap.
 pub(super) type Sets = FxHashMap<String, Fact<Arc<IpSet>>>;
 
-/// Elements of one set: a line may say several.
-const ELEMENTS_MAX: usize = 1 << 20;
+/// Elements beyond one for each line: ipset itself prints no ranges of addresses or ports.
+const EXTRA_MAX: usize = 1 << 17;
 
 /// Options of a set that change nothing of what is in it, and whether a value follows.
 const IGNORED: [(&str, bool); 14] = [
@@ -50,8 +50,9 @@ pub(super) fn build(ctx: &mut Ctx<'_>, dir: &str) -> Fact<Sets> {
         .iter()
         .filter(|s| !is_list(s))
         .chain(parsed.sets.iter().filter(is_list));
+    let mut extra = EXTRA_MAX;
     for raw in order {
-        let fact = set(raw, &sets).map(Arc::new);
+        let fact = set(raw, &sets, &mut extra).map(Arc::new);
         let fact = fact.map_err(|why| gap(ctx, &path, raw, &why));
         sets.insert(raw.name.clone(), fact);
     }
@@ -63,7 +64,7 @@ fn gap(ctx: &mut Ctx<'_>, path: &str, raw: &ipset_save::Set, why: &str) -> GapId
         .add(format!("{path}:{}", raw.line), format!("set {:?}: {why}", raw.name))
 }
 
-fn set(raw: &ipset_save::Set, known: &Sets) -> Result<IpSet, String> {
+fn set(raw: &ipset_save::Set, known: &Sets, extra: &mut usize) -> Result<IpSet, String> {
     let kind = SetType::named(&raw.kind).ok_or_else(|| format!("type {} is not modelled", raw.kind))?;
     let mut set = IpSet {
         name: raw.name.as_str().into(),
@@ -82,11 +83,14 @@ fn set(raw: &ipset_save::Set, known: &Sets) -> Result<IpSet, String> {
         for member in &raw.members {
             let inner = known.get(&member.element);
             let inner = inner.ok_or_else(|| format!("set {:?} does not exist", member.element))?;
+            if inner.as_ref().is_ok_and(|inner| inner.kind == SetType::ListSet) {
+                return Err(format!("set {:?} is a list itself", member.element));
+            }
             set.sets.push(inner.clone());
         }
     } else if !set.inet6 {
         for member in &raw.members {
-            elements(&mut set, member)?;
+            elements(&mut set, member, extra)?;
         }
     }
     set.members.sort_unstable();
@@ -144,12 +148,12 @@ fn options(set: &mut IpSet, words: &[String]) -> Result<(), String> {
 }
 
 /// What one line adds.
-fn elements(set: &mut IpSet, member: &ipset_save::Member) -> Result<(), String> {
+fn elements(set: &mut IpSet, member: &ipset_save::Member, extra: &mut usize) -> Result<(), String> {
     let list =
         element::read(set, &member.element).ok_or_else(|| format!("member {:?} is not understood", member.element))?;
-    if set.members.len() + list.len() > ELEMENTS_MAX {
-        return Err(format!("more than {ELEMENTS_MAX} elements"));
-    }
+    *extra = extra
+        .checked_sub(list.len().saturating_sub(1))
+        .ok_or_else(|| format!("ranges with more than {EXTRA_MAX} elements"))?;
     let wildcard = member.options.iter().any(|o| o == "wildcard");
     let nomatch = member.nomatch() && set.kind.has_nomatch();
     set.members

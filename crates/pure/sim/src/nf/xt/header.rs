@@ -1,9 +1,10 @@
 //! Matches of the headers.
 //!
-//! Kernel: `xt_tcpudp.c`, `xt_sctp.c`, `xt_multiport.c`, `xt_iprange.c`, `xt_length.c`, `xt_hl.c`, `xt_dscp.c`,
+//! Kernel: `xt_tcpudp.c`, `xt_multiport.c`, `xt_iprange.c`, `xt_length.c`, `xt_hl.c`, `xt_dscp.c`,
 //! `xt_tcpmss.c`, `xt_mac.c`, `xt_pkttype.c` (`net/netfilter`), `icmp_match()` (`ip_tables.c`), 6.18.
 
-use super::{Hit, all, is};
+use super::u32::byte;
+use super::{Hit, all, is, sctp};
 use crate::engine::Engine;
 use crate::nf::nf_hook::Links;
 use crate::skb::{L4, PktType, Skb};
@@ -45,8 +46,12 @@ pub(super) fn transport(eng: &mut Engine<'_>, m: &Match, skb: &Skb) -> Hit {
         (Match::Udp { sport, dport }, L4::Udp { .. } | L4::Vxlan { .. }) => {
             ports_hit(eng, skb, sport.as_ref(), dport.as_ref())
         }
-        // Nothing here makes such a packet, so what is in one is not known.
-        (Match::Sctp { .. }, L4::Other(SCTP)) => eng.oracle.state().into(),
+        (Match::Sctp { sport, dport, chunks }, L4::Other(SCTP)) => {
+            let want = [sport.as_ref(), dport.as_ref()];
+            let said = sctp::sctp_mt(&|at| byte(skb, at), skb.len, want, chunks.as_ref());
+            // Nothing here makes such a packet: what is in one is often not known.
+            said.unwrap_or_else(|| eng.oracle.state()).into()
+        }
         // ip_tables.c: icmp_match()
         (Match::Icmp(want), L4::Icmp { kind, code, .. }) => {
             is(want, |(k, c)| *k == 255 || k == kind && c.is_none_or(|c| c == *code)).into()

@@ -6,6 +6,7 @@ mod conntrack;
 mod header;
 mod recent;
 mod route;
+mod sctp;
 mod set;
 mod sock;
 mod target;

@@ -156,6 +156,10 @@ fn what_is_odd_is_a_gap() {
     }
     assert!(why("create s hash:ip netmask 99\n").contains("99"));
     assert!(why("create s list:set\nadd s nosuch\n").contains("does not exist"));
+    assert!(why("create l list:set\ncreate s list:set\nadd s l\n").contains("is a list itself"));
+    let many = "add s 10.0.0.0/16,tcp:1\n".repeat(3);
+    assert!(why(&format!("create s hash:ip,port\n{many}")).contains("ranges with more than"));
+    assert!(why("create s hash:ip,port\nadd s 10.0.0.0/8,tcp:1-9\n").contains("not understood"));
     let text = "*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -m set --match-set good src\nCOMMIT\n";
     let (netfilter, gaps) = netfilter(&[("iptables-save", text), ("iptables-legacy-save", ""), ("nft.json", "")]);
     let Match::Unsupported(gap) = netfilter.tables[0].chains[0].rules[0].matches[0] else {
