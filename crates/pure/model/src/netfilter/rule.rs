@@ -81,8 +81,13 @@ pub enum Target {
         /// Port is drawn.
         random: bool,
     },
-    /// REDIRECT to ports.
-    Redirect(Option<Ports>),
+    /// REDIRECT.
+    Redirect {
+        /// `--to-ports`.
+        ports: Option<Ports>,
+        /// Which port of the range is drawn.
+        random: bool,
+    },
     /// NETMAP to a network.
     Netmap(ipnet::Ipv4Net),
     /// MARK: `mark = (mark & !mask) ^ value`.
@@ -173,6 +178,8 @@ pub struct NatRange {
     pub addrs: Option<(Ipv4Addr, Ipv4Addr)>,
     /// First and last port, if the port changes.
     pub ports: Option<Ports>,
+    /// `80-90/100`: port 100 becomes 80, 101 becomes 81, and so on.
+    pub base: Option<u16>,
     /// `--random`, `--random-fully`.
     pub random: bool,
 }

@@ -210,7 +210,7 @@ fn apply<'a>(
                 Go::Drop
             }
         }
-        Target::Dnat(_) | Target::Snat(_) | Target::Masquerade { .. } | Target::Redirect(_) | Target::Netmap(_) => {
+        Target::Dnat(_) | Target::Snat(_) | Target::Masquerade { .. } | Target::Redirect { .. } | Target::Netmap(_) => {
             if table.name != TableName::Nat {
                 return Go::Next;
             }

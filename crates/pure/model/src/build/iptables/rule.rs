@@ -60,7 +60,7 @@ pub(in crate::build) fn uses_conntrack(rule: &Rule) -> bool {
         Target::Dnat(_)
             | Target::Snat(_)
             | Target::Masquerade { .. }
-            | Target::Redirect(_)
+            | Target::Redirect { .. }
             | Target::Netmap(_)
             | Target::ConnmarkSet { .. }
             | Target::ConnmarkSave { .. }

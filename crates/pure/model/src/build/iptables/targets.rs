@@ -98,11 +98,16 @@ fn nat(cursor: &mut Cursor<'_>, to: &str) -> Result<NatRange, Odd> {
     Ok(NatRange { random, ..range })
 }
 
-/// `10.0.0.1`, `10.0.0.1-10.0.0.5:80-90`, `:80`. A shifted range (`:80-90/100`) is not modelled.
+/// `10.0.0.1`, `10.0.0.1-10.0.0.5:80-90`, `:80`, `:80-90/100`.
 fn nat_range(text: &str) -> Option<NatRange> {
     let (addrs, ports) = match text.split_once(':') {
-        Some((addrs, ports)) => (addrs, Some(nat_ports(ports)?)),
+        Some((addrs, ports)) => (addrs, Some(ports)),
         None => (text, None),
+    };
+    let (ports, base) = match ports.map(|p| p.split_once('/').ok_or(p)) {
+        Some(Ok((ports, base))) => (Some(nat_ports(ports)?), Some(base.parse().ok()?)),
+        Some(Err(ports)) => (Some(nat_ports(ports)?), None),
+        None => (None, None),
     };
     let addrs = match (addrs, addrs.split_once('-')) {
         ("", _) => None,
@@ -115,6 +120,7 @@ fn nat_range(text: &str) -> Option<NatRange> {
     Some(NatRange {
         addrs,
         ports,
+        base,
         random: false,
     })
 }
@@ -137,15 +143,15 @@ fn masquerade(cursor: &mut Cursor<'_>) -> Result<Target, Odd> {
 }
 
 fn redirect(cursor: &mut Cursor<'_>) -> Result<Target, Odd> {
-    let mut ports = None;
+    let (mut ports, mut random) = (None, false);
     while let Some(opt) = cursor.option() {
         match opt.name {
             "--to-ports" => ports = Some(cursor.read(opt, nat_ports)?),
-            "--random" | "--random-fully" => {}
+            "--random" | "--random-fully" => random = true,
             _ => return Err(opt.odd()),
         }
     }
-    Ok(Target::Redirect(ports))
+    Ok(Target::Redirect { ports, random })
 }
 
 fn netmap(cursor: &mut Cursor<'_>) -> Result<Target, Odd> {

@@ -56,7 +56,14 @@ fn verdicts() {
 #[test]
 fn nat_targets() {
     let one = |addr: &str| Some((ip(addr), ip(addr)));
-    let dnat = |addrs, ports, random| Target::Dnat(NatRange { addrs, ports, random });
+    let dnat = |addrs, ports, random| {
+        Target::Dnat(NatRange {
+            addrs,
+            ports,
+            base: None,
+            random,
+        })
+    };
     assert_eq!(
         target("DNAT --to-destination 10.0.0.1:80"),
         dnat(one("10.0.0.1"), Some((80, 80)), false)
@@ -71,13 +78,24 @@ fn nat_targets() {
         target("DNAT --to-destination 10.0.0.1 --persistent"),
         dnat(one("10.0.0.1"), None, false)
     );
-    assert!(matches!(
+    let shifted = NatRange {
+        addrs: one("10.0.0.1"),
+        ports: Some((80, 90)),
+        base: Some(100),
+        random: false,
+    };
+    assert_eq!(
         target("DNAT --to-destination 10.0.0.1:80-90/100"),
+        Target::Dnat(shifted)
+    );
+    assert!(matches!(
+        target("DNAT --to-destination 10.0.0.1:80/"),
         Target::Unsupported(_)
     ));
     let snat = NatRange {
         addrs: one("10.0.0.1"),
         ports: None,
+        base: None,
         random: false,
     };
     assert_eq!(target("SNAT --to-source 10.0.0.1"), Target::Snat(snat));
@@ -93,8 +111,13 @@ fn nat_targets() {
         random: true,
     };
     assert_eq!(target("MASQUERADE --to-ports 1-2 --random-fully"), both);
-    assert_eq!(target("REDIRECT --to-ports 80"), Target::Redirect(Some((80, 80))));
-    assert_eq!(target("REDIRECT"), Target::Redirect(None));
+    let redirect = |ports, random| Target::Redirect { ports, random };
+    assert_eq!(target("REDIRECT --to-ports 80"), redirect(Some((80, 80)), false));
+    assert_eq!(
+        target("REDIRECT --to-ports 80-81 --random"),
+        redirect(Some((80, 81)), true)
+    );
+    assert_eq!(target("REDIRECT"), redirect(None, false));
     assert_eq!(target("NETMAP --to 10.0.0.0/24"), Target::Netmap(net("10.0.0.0/24")));
 }
 
