@@ -123,6 +123,8 @@ pub struct Route {
     pub prefsrc: Option<Ipv4Addr>,
     /// Route MTU in bytes.
     pub mtu: Option<u32>,
+    /// MSS that a SYN by this route says, in bytes.
+    pub advmss: Option<u32>,
     /// Next hops; empty for types without one.
     pub nexthops: Vec<NextHop>,
     /// Something in it is not modelled (encap, nexthop object): what uses it is not known.
@@ -273,6 +275,7 @@ mod tests {
             protocol: "boot".into(),
             prefsrc: None,
             mtu: None,
+            advmss: None,
             nexthops: Vec::new(),
             unsupported: None,
         }

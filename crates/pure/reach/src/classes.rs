@@ -1,6 +1,7 @@
 //! Pods of a node with equal fingerprints.
 
-use crate::fingerprint::{Mentions, fingerprint};
+use crate::fingerprint::fingerprint;
+use crate::mentions::Mentions;
 use netwhy_model::{Cluster, NetnsId, NetnsKind};
 use rustc_hash::FxHashMap;
 

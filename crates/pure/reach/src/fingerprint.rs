@@ -3,101 +3,21 @@
 //! Three parts: the pod's own namespace; its port on the node with the entries that name it; and every rule, set, policy
 //! rule or longer route of any node that names its address apart from its neighbours'.
 
+use crate::mentions::Mentions;
 use netwhy_model::Mac;
 use netwhy_model::link::{Link, LinkKind};
-use netwhy_model::netfilter::{Chain, Rule};
-use netwhy_model::{Cluster, Netns, NetnsId, NetnsKind};
-use rustc_hash::{FxHashMap, FxHasher};
+use netwhy_model::{Cluster, Netns, NetnsId};
+use rustc_hash::FxHasher;
 use std::fmt::Write as _;
 use std::hash::{Hash, Hasher};
 use std::net::Ipv4Addr;
 
-/// Rules that single out addresses: for each, a sentence without the address.
-pub(crate) struct Mentions {
-    nets: Vec<(ipnet::Ipv4Net, String)>,
-    by_host: FxHashMap<Ipv4Addr, Vec<String>>,
-}
-
-impl Mentions {
-    pub fn of(cluster: &Cluster) -> Mentions {
-        let mut mentions = Mentions {
-            nets: Vec::new(),
-            by_host: FxHashMap::default(),
-        };
-        for ns in cluster
-            .netns
-            .iter()
-            .filter(|n| !matches!(n.kind, NetnsKind::Pod { .. }))
-        {
-            for table in &ns.netfilter.tables {
-                for chain in &table.chains {
-                    for rule in &chain.rules {
-                        mentions.rule(ns, table.name.as_str(), chain, rule);
-                    }
-                }
-            }
-            let Ok(fib) = &ns.fib else { continue };
-            for rule in &fib.rules {
-                for net in [rule.src, rule.dst].into_iter().flatten() {
-                    mentions.add(net, format!("{} rule {}", ns.dir, rule.priority));
-                }
-            }
-        }
-        mentions
-    }
-
-    fn rule(&mut self, ns: &Netns, table: &str, chain: &Chain, rule: &Rule) {
-        for (side, net) in [("s", rule.src), ("d", rule.dst)] {
-            let Some((net, not)) = net else { continue };
-            // The chain of one endpoint is named after its address: only its family counts.
-            let family = chain.name.rsplit_once('-').map_or(&*chain.name, |(family, _)| family);
-            let text = format!(
-                "{} {table} {family} {side}{not} {:?} {:?} {:?}",
-                ns.dir,
-                rule.matches,
-                rule.proto,
-                target(rule)
-            );
-            self.add(net, text);
-        }
-    }
-
-    fn add(&mut self, net: ipnet::Ipv4Net, text: String) {
-        if net.prefix_len() == 32 {
-            self.by_host.entry(net.addr()).or_default().push(text);
-        } else if !self.nets.iter().any(|(n, t)| *n == net && *t == text) {
-            self.nets.push((net, text));
-        }
-    }
-
-    fn text(&self, addr: Ipv4Addr) -> String {
-        let mut all: Vec<&str> = self
-            .by_host
-            .get(&addr)
-            .into_iter()
-            .flatten()
-            .map(String::as_str)
-            .collect();
-        all.extend(
-            self.nets
-                .iter()
-                .filter(|(n, _)| n.contains(&addr))
-                .map(|(_, t)| t.as_str()),
-        );
-        all.sort_unstable();
-        all.join("\n")
-    }
-}
-
-/// A target without the chain number that differs for each endpoint.
-fn target(rule: &Rule) -> String {
-    use netwhy_model::netfilter::Target;
-    match &rule.target {
-        Target::Jump(_) => "jump".to_owned(),
-        Target::Goto(_) => "goto".to_owned(),
-        other => format!("{other:?}"),
-    }
-}
+/// Sysctls that decide which options a SYN has.
+const TCP: [&str; 3] = [
+    "net.ipv4.tcp_sack",
+    "net.ipv4.tcp_timestamps",
+    "net.ipv4.tcp_window_scaling",
+];
 
 pub(crate) fn fingerprint(cluster: &Cluster, ns: &Netns, mentions: &Mentions) -> u64 {
     let mut text = String::new();
@@ -107,9 +27,16 @@ pub(crate) fn fingerprint(cluster: &Cluster, ns: &Netns, mentions: &Mentions) ->
     neighbours(&mut text, cluster, ns);
     rules(&mut text, ns);
     sockets(&mut text, ns, &own);
-    port_on_node(&mut text, cluster, ns, &own);
+    port_on_node(&mut text, cluster, ns, &own, mentions);
     for addr in &own {
-        text.push_str(&mentions.text(*addr));
+        mentions.address(&mut text, *addr);
+    }
+    for link in ns.links.iter().flat_map(|l| l.iter()) {
+        mentions.mac(&mut text, link.mac);
+    }
+    for key in TCP {
+        // Why it was not read makes no difference.
+        let _ = writeln!(text, "{key} {:?}", ns.sysctl_flag(key).ok());
     }
     let mut hasher = FxHasher::default();
     text.hash(&mut hasher);
@@ -173,8 +100,8 @@ fn routes(text: &mut String, ns: &Netns, own: &[Ipv4Addr]) {
             let src = r.prefsrc.map(|a| name(a, own));
             let _ = writeln!(
                 text,
-                "{number} {dst} {:?} {} {} {src:?} {:?} {:?} {:?}",
-                r.kind, r.metric, r.scope, r.mtu, r.nexthops, r.unsupported
+                "{number} {dst} {:?} {} {} {src:?} {:?} {:?} {:?} {:?}",
+                r.kind, r.metric, r.scope, r.mtu, r.advmss, r.nexthops, r.unsupported
             );
         }
     }
@@ -246,7 +173,7 @@ fn sockets(text: &mut String, ns: &Netns, own: &[Ipv4Addr]) {
 }
 
 /// The node's end of each veth, and what the node's tables say of the pod's MAC and address.
-fn port_on_node(text: &mut String, cluster: &Cluster, ns: &Netns, own: &[Ipv4Addr]) {
+fn port_on_node(text: &mut String, cluster: &Cluster, ns: &Netns, own: &[Ipv4Addr], mentions: &Mentions) {
     let links = ns.links.iter().flat_map(|l| l.iter());
     for link in links {
         let LinkKind::Veth {
@@ -265,6 +192,7 @@ fn port_on_node(text: &mut String, cluster: &Cluster, ns: &Netns, own: &[Ipv4Add
             "{} {} {} {:?} {:?} {:?} {:?} {:?}",
             port.up, port.carrier, port.mtu, port.master, port.port, port.conf, port.program, port.addrs
         );
+        mentions.link(text, node, &port.name);
         let _ = writeln!(text, "{}", fdb_entry(host, port, link.mac));
         for addr in own {
             let _ = writeln!(

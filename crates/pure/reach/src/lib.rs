@@ -4,5 +4,6 @@
 
 pub mod classes;
 mod fingerprint;
+mod mentions;
 
 pub use classes::{Class, ClassId, Classes};

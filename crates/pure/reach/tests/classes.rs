@@ -148,3 +148,63 @@ fn the_odd_one_falls_out() {
     let class = classes.class_of(odd).expect("it has a class");
     assert_eq!(classes.get(class).members, [odd]);
 }
+
+/// A rule of the node that names one pod by its address in a set, its MAC, or the port that it hangs on.
+#[test]
+fn a_rule_that_singles_out_a_pod_makes_a_class() {
+    let path = format!(
+        "{}/../../../tests/recordings/healthy.tar.zst",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    let bytes = std::fs::read(path).expect("recording");
+    let snapshot = Snapshot::from_archive(&bytes, &Default::default()).expect("bundle");
+    let before = Cluster::build(snapshot.clone());
+    let classes = Classes::of(&before);
+    let pods = |c: &&netwhy_reach::Class| c.kind == ClassKind::Pods && c.members.len() > 1;
+    let class = classes.list.iter().find(pods).expect("a class with several members");
+    let odd = class.members[0];
+    let dir = format!("nodes/{}/host", class.node);
+    let host = before.netns.iter().find(|n| n.dir == dir).expect("its node");
+    let link = before.ns(odd).links.as_ref().unwrap().named("eth0").unwrap();
+    let port = before
+        .ns(odd)
+        .links
+        .iter()
+        .flat_map(|l| l.iter())
+        .find_map(|l| match l.kind {
+            netwhy_model::link::LinkKind::Veth {
+                peer: Some((_, index)), ..
+            } => Some(index),
+            _ => None,
+        });
+    let port = host.links.as_ref().unwrap().get(port.unwrap()).unwrap().name.clone();
+    let addr = address(&before, odd).unwrap();
+    let rules = [
+        "-m set --match-set one src".to_owned(),
+        "-m set --match-set two src,dst".to_owned(),
+        format!("-m mac --mac-source {}", link.mac),
+        format!("-m iprange --src-range {addr}-{addr}"),
+        format!("-i {port}"),
+        format!("-m physdev --physdev-in {port}"),
+        format!("-m conntrack --ctorigsrc {addr}"),
+    ];
+    let sets = format!(
+        "create one hash:ip family inet\nadd one {addr}\ncreate two hash:ip,port family inet\nadd two {addr},tcp:80\n"
+    );
+    let member = format!("{dir}/iptables-save");
+    let save = snapshot
+        .get(&member)
+        .map(|b| String::from_utf8_lossy(b.bytes()).into_owned())
+        .unwrap();
+    for rule in rules {
+        let mut changed = snapshot.clone();
+        let line = format!("-A FORWARD {rule} -j DROP\n");
+        let at = save.find("*filter").unwrap();
+        let at = at + save[at..].find("-A ").unwrap();
+        changed.insert(member.clone(), format!("{}{line}{}", &save[..at], &save[at..]));
+        changed.insert(format!("{dir}/ipset.save"), sets.clone());
+        let after = Cluster::build(changed);
+        let classes = Classes::of(&after);
+        assert_eq!(classes.get(classes.class_of(odd).unwrap()).members, [odd], "{rule}");
+    }
+}

@@ -6,7 +6,7 @@ use crate::ip::FragQueue;
 use crate::oracle::{Oracle, Question};
 use crate::reason::{DropReason, Stage};
 use crate::skb::Skb;
-use crate::state::{Asker, Client, Conn, HopKey, Learned, Server, Vtep};
+use crate::state::{Asker, Client, Conn, HopKey, Learned, Seen, Server, SetChange, Vtep};
 use crate::trace::{Assumption, Detail, Disposition, End, RuleRef, Step};
 use crate::{dev, ip};
 use netwhy_model::link::Link;
@@ -33,6 +33,9 @@ pub(crate) struct Engine<'a> {
     pub depth: u8,
     /// Next hops that flows were given: the kernel chooses by a hash, so a flow keeps its own.
     pub hops: Vec<(HopKey, usize)>,
+    /// What this conversation did to lists of `recent`, and to sets.
+    pub recent: Vec<Seen<'a>>,
+    pub set_changes: Vec<SetChange<'a>>,
     pub steps: Vec<Step>,
     pub assumed: Vec<Assumption>,
     pub now_ms: u64,
@@ -87,6 +90,8 @@ impl<'a> Engine<'a> {
             arrived: Vec::new(),
             depth: 0,
             hops: Vec::new(),
+            recent: Vec::new(),
+            set_changes: Vec::new(),
             steps: Vec::new(),
             assumed: Vec::new(),
             now_ms: 0,

@@ -31,6 +31,7 @@ pub mod flow;
 mod ip;
 mod neigh;
 mod nf;
+mod opts;
 pub use nf::HOOK_ORDER;
 pub mod oracle;
 pub mod reason;

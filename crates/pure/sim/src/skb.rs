@@ -1,10 +1,15 @@
 //! The packet, with what the kernel keeps beside it.
 
+use crate::opts::TcpOpts;
+use netwhy_model::NetnsId;
 use netwhy_wire::Mac;
 use std::net::Ipv4Addr;
 
-/// Length of a TCP or UDP packet without payload, IP header included (bytes).
-pub(crate) const HEADER_LEN: u32 = 60;
+/// IPv4 header, and TCP, UDP and ICMP header, without options (bytes).
+const IP_LEN: u32 = 20;
+const TCP_LEN: u32 = 20;
+const UDP_LEN: u32 = 8;
+const ICMP_LEN: u32 = 8;
 
 /// `struct sk_buff`, as far as it decides.
 #[derive(Clone, Debug)]
@@ -32,6 +37,14 @@ pub(crate) struct Skb {
     pub flaw: Option<Flaw>,
     /// IP total length in bytes.
     pub len: u32,
+    /// A program chose the payload, so the length is not known.
+    pub len_any: bool,
+    /// Options of a TCP header.
+    pub opts: TcpOpts,
+    /// The bytes that arrived, from the IP header on, where a packet was given as bytes.
+    pub raw: Option<std::sync::Arc<[u8]>>,
+    /// `skb->sk`: namespace of the socket, and whether a process holds it (the kernel has sockets for its own answers).
+    pub sk: Option<(NetnsId, bool)>,
     pub l4: L4,
     pub mark: u32,
     /// `skb->dev` as ifindex of the current namespace.
@@ -140,6 +153,7 @@ pub(crate) struct Dst {
     pub dev: u32,
     pub gateway: Option<Ipv4Addr>,
     pub mtu: Option<u32>,
+    pub advmss: Option<u32>,
 }
 
 /// What the decision says.
@@ -193,7 +207,17 @@ impl Skb {
             parts: Vec::new(),
             shared: false,
             flaw: None,
-            len: HEADER_LEN,
+            len: IP_LEN
+                + match l4 {
+                    L4::Tcp { .. } => TCP_LEN,
+                    L4::Udp { .. } => UDP_LEN,
+                    L4::Icmp { .. } => ICMP_LEN,
+                    L4::Vxlan { .. } | L4::Other(_) => 0,
+                },
+            len_any: false,
+            opts: TcpOpts::default(),
+            raw: None,
+            sk: None,
             l4,
             mark: 0,
             dev: 0,
@@ -210,6 +234,15 @@ impl Skb {
             reply: false,
             copy: false,
         }
+    }
+
+    /// With the options of its TCP header, which make it longer.
+    pub fn with_opts(mut self, opts: TcpOpts) -> Skb {
+        if let L4::Tcp { flags, .. } = self.l4 {
+            self.len = IP_LEN + TCP_LEN + opts.len(flags);
+            self.opts = opts;
+        }
+        self
     }
 
     pub fn proto(&self) -> u8 {

@@ -4,6 +4,7 @@ use crate::nf::conntrack_tcp::{Index, TcpState};
 use crate::skb::{Skb, Tuple};
 use crate::trace::ClientSees;
 use netwhy_model::NetnsId;
+use netwhy_model::netfilter::SetElem;
 use netwhy_wire::Mac;
 use std::net::Ipv4Addr;
 
@@ -30,8 +31,6 @@ pub(crate) struct Conn {
     pub dead: bool,
     /// SNAT chose a port.
     pub snat_port_any: bool,
-    /// Began with a packet that is no SYN.
-    pub loose: bool,
     /// The nat chains changed the mark of its first packet: later ones do not get it.
     pub marked: bool,
     /// Random choices made before and after its creation decide its translation.
@@ -95,6 +94,26 @@ pub(crate) struct HopKey {
     pub dst: Ipv4Addr,
     /// Protocol and ports, with `fib_multipath_hash_policy` 1.
     pub l4: Option<(u8, Option<(u16, u16)>)>,
+}
+
+/// What is known of an address in a list of `recent`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seen<'a> {
+    pub netns: NetnsId,
+    pub list: &'a str,
+    pub addr: Ipv4Addr,
+    pub present: bool,
+    /// It was put there a moment ago.
+    pub now: bool,
+}
+
+/// What a SET target did.
+#[derive(Clone, Debug)]
+pub(crate) struct SetChange<'a> {
+    pub netns: NetnsId,
+    pub set: &'a str,
+    pub elem: SetElem,
+    pub present: bool,
 }
 
 /// A learned forwarding entry.

@@ -16,13 +16,16 @@ const NOTHING: [(&str, &str); 4] = [
     ("nft.json", "{\"nftables\": []}\n"),
     ("conntrack.txt", ""),
 ];
-const KEYS: [&str; 6] = [
+const KEYS: [&str; 9] = [
     "net.core.somaxconn",
     "net.ipv4.fib_multipath_hash_policy",
     "net.ipv4.ip_forward",
     "net.ipv4.ip_local_port_range",
     "net.ipv4.tcp_syn_linear_timeouts",
     "net.ipv4.tcp_syn_retries",
+    "net.ipv4.tcp_sack",
+    "net.ipv4.tcp_timestamps",
+    "net.ipv4.tcp_window_scaling",
 ];
 
 /// The members of its folder.

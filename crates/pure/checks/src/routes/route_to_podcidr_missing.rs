@@ -141,6 +141,7 @@ pub(crate) fn route(dst: Ipv4Net, hop: NextHop) -> Route {
         protocol: "boot".into(),
         prefsrc: None,
         mtu: None,
+        advmss: None,
         nexthops: vec![hop],
         unsupported: None,
     }

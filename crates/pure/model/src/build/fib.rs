@@ -115,6 +115,7 @@ impl Reader<'_, '_, '_> {
             protocol: raw.protocol.as_deref().unwrap_or("boot").into(),
             prefsrc: raw.prefsrc.as_deref().and_then(|a| a.parse().ok()),
             mtu: raw.mtu(),
+            advmss: raw.advmss(),
             nexthops: Vec::new(),
             unsupported: None,
         };

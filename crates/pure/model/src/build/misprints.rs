@@ -86,7 +86,8 @@ fn is_lookup(statement: &Value) -> bool {
         Some(Value::Object(object)) => {
             object.contains_key("set") || (object.contains_key("range") && !field("sport") && !field("dport"))
         }
-        Some(Value::Array(_)) => true,
+        // `tcp flags & (syn | ack) == syn | ack` is what iptables itself writes.
+        Some(Value::Array(_)) => left.is_none_or(|l| l.get("&").is_none()),
         _ => left.is_some_and(|l| l.get("concat").is_some()),
     }
 }

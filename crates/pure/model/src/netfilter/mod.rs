@@ -1,12 +1,16 @@
 //! Netfilter (IPv4): base chains by hook, iptables tables of both backends, native nftables as far as they are known.
 
 mod chain;
+mod conntrack;
+mod matches;
 mod rule;
+mod set;
 
 pub use chain::{Candidates, Chain, ChainIndex, INDEX_MIN};
-pub use rule::{
-    IfPattern, Match, NatRange, Not, PortSide, Ports, RecentOp, RejectWith, Rule, Target, addr_type, ct_state,
-};
+pub use conntrack::{Conntrack, ct_state, ct_status};
+pub use matches::{ChunkMode, Chunks, Match, PortSide, RecentOp, U32Op, U32Test, addr_type};
+pub use rule::{IfPattern, NatRange, Not, Ports, RejectWith, Rule, Target, TtlOp};
+pub use set::{Dim, IpSet, SetDirs, SetElem, SetType};
 
 use crate::fact::GapId;
 use std::sync::Arc;

@@ -1,8 +1,9 @@
-//! Rules, their matches and targets.
+//! Rules and their targets.
 
 use super::ChainId;
+use super::matches::Match;
+use super::set::{IpSet, SetDirs};
 use crate::fact::GapId;
-use netwhy_wire::Mac;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
@@ -52,227 +53,6 @@ pub struct Not<T> {
 /// Inclusive port range.
 pub type Ports = (u16, u16);
 
-/// Matches of iptables. What is not here is [`Match::Unsupported`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Match {
-    /// `-m tcp`.
-    Tcp {
-        /// `--sport`.
-        sport: Option<Not<Ports>>,
-        /// `--dport`.
-        dport: Option<Not<Ports>>,
-        /// `--tcp-flags MASK COMP`; `--syn` is `SYN,RST,ACK,FIN SYN`.
-        flags: Option<Not<(u8, u8)>>,
-    },
-    /// `-m udp`.
-    Udp {
-        /// `--sport`.
-        sport: Option<Not<Ports>>,
-        /// `--dport`.
-        dport: Option<Not<Ports>>,
-    },
-    /// `-m sctp` without chunk types.
-    Sctp {
-        /// `--sport`.
-        sport: Option<Not<Ports>>,
-        /// `--dport`.
-        dport: Option<Not<Ports>>,
-    },
-    /// `-m icmp --icmp-type TYPE[/CODE]`; type 255 is any.
-    Icmp(Not<(u8, Option<u8>)>),
-    /// `-m multiport`.
-    Multiport {
-        /// Ports and ranges.
-        ports: Not<Vec<Ports>>,
-        /// Which ports.
-        side: PortSide,
-    },
-    /// `-m conntrack`, and `-m state` as its `--ctstate`.
-    Conntrack {
-        /// `--ctstate` as [`ct_state`] bits.
-        states: Option<Not<u8>>,
-        /// `--ctdir`: true is ORIGINAL.
-        dir: Option<bool>,
-        /// `--ctproto`.
-        proto: Option<Not<u8>>,
-        /// `--ctorigsrc`.
-        orig_src: Option<Not<ipnet::Ipv4Net>>,
-        /// `--ctorigdst`.
-        orig_dst: Option<Not<ipnet::Ipv4Net>>,
-        /// `--ctorigdstport`.
-        orig_dport: Option<Not<Ports>>,
-        /// `--ctorigsrcport`.
-        orig_sport: Option<Not<Ports>>,
-        /// `--ctreplsrc`.
-        reply_src: Option<Not<ipnet::Ipv4Net>>,
-        /// `--ctrepldst`.
-        reply_dst: Option<Not<ipnet::Ipv4Net>>,
-    },
-    /// `-m mark`.
-    Mark(Not<(u32, u32)>),
-    /// `-m connmark`.
-    Connmark(Not<(u32, u32)>),
-    /// `-m addrtype` with [`addr_type`] bits.
-    AddrType {
-        /// `--src-type`.
-        src: Option<Not<u16>>,
-        /// `--dst-type`.
-        dst: Option<Not<u16>>,
-        /// `--limit-iface-in`.
-        limit_in: bool,
-        /// `--limit-iface-out`.
-        limit_out: bool,
-    },
-    /// `-m statistic --mode random`: probability in units of 2^-31.
-    Random(Not<u32>),
-    /// `-m statistic --mode nth`: every, packet; the counter's state is in no snapshot.
-    Nth(Not<(u32, u32)>),
-    /// `-m recent`.
-    Recent {
-        /// List.
-        name: Box<str>,
-        /// What is done.
-        op: RecentOp,
-        /// `--seconds`.
-        seconds: Option<u32>,
-        /// `--hitcount`.
-        hitcount: Option<u32>,
-        /// `--rsource` (else `--rdest`).
-        source: bool,
-        /// `!`.
-        not: bool,
-    },
-    /// `-m nfacct`: counts, always matches.
-    Nfacct,
-    /// `-m comment`: always matches.
-    Comment(Box<str>),
-    /// `-m limit`, `-m hashlimit`: its state is in no snapshot.
-    Limit,
-    /// `-m physdev`.
-    Physdev {
-        /// `--physdev-in`.
-        iif: Option<Not<IfPattern>>,
-        /// `--physdev-out`.
-        oif: Option<Not<IfPattern>>,
-        /// `--physdev-is-in`.
-        is_in: Option<bool>,
-        /// `--physdev-is-out`.
-        is_out: Option<bool>,
-        /// `--physdev-is-bridged`.
-        is_bridged: Option<bool>,
-    },
-    /// `-m mac --mac-source`.
-    MacSource(Not<Mac>),
-    /// `-m iprange`.
-    IpRange {
-        /// `--src-range`.
-        src: Option<Not<(Ipv4Addr, Ipv4Addr)>>,
-        /// `--dst-range`.
-        dst: Option<Not<(Ipv4Addr, Ipv4Addr)>>,
-    },
-    /// `-m pkttype`: `PACKET_HOST` 0, `PACKET_BROADCAST` 1, `PACKET_MULTICAST` 2.
-    PktType(Not<u8>),
-    /// `-m length`.
-    Length(Not<(u16, u16)>),
-    /// `-m ttl`: comparison and value.
-    Ttl {
-        /// -1 `--ttl-lt`, 0 `--ttl-eq`, 1 `--ttl-gt`.
-        cmp: i8,
-        /// Value.
-        value: u8,
-        /// `!`.
-        not: bool,
-    },
-    /// `-m rpfilter`.
-    RpFilter {
-        /// `--loose`.
-        loose: bool,
-        /// `--validmark`.
-        validmark: bool,
-        /// `--accept-local`.
-        accept_local: bool,
-        /// `--invert`.
-        invert: bool,
-    },
-    /// `-m set` on a set whose members were read and whose type is an address or network.
-    Set {
-        /// Networks of the set.
-        members: Arc<Vec<ipnet::Ipv4Net>>,
-        /// Matches the source address, else the destination's.
-        source: bool,
-        /// `!`.
-        not: bool,
-    },
-    /// Anything else.
-    Unsupported(GapId),
-}
-
-/// Ports that `multiport` looks at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PortSide {
-    /// `--sports`.
-    Source,
-    /// `--dports`.
-    Destination,
-    /// `--ports`.
-    Either,
-}
-
-/// Operation of `recent`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RecentOp {
-    /// `--set`: adds, always matches.
-    Set,
-    /// `--rcheck`.
-    Check,
-    /// `--update`.
-    Update,
-    /// `--remove`.
-    Remove,
-}
-
-/// Bits of `--ctstate` (`include/uapi/linux/netfilter/xt_conntrack.h`, freely numbered).
-pub mod ct_state {
-    /// INVALID.
-    pub const INVALID: u8 = 1;
-    /// NEW.
-    pub const NEW: u8 = 2;
-    /// ESTABLISHED.
-    pub const ESTABLISHED: u8 = 4;
-    /// RELATED.
-    pub const RELATED: u8 = 8;
-    /// UNTRACKED.
-    pub const UNTRACKED: u8 = 16;
-    /// SNAT.
-    pub const SNAT: u8 = 32;
-    /// DNAT.
-    pub const DNAT: u8 = 64;
-}
-
-/// Bits of `addrtype` (1 << `RTN_*`).
-pub mod addr_type {
-    /// UNSPEC.
-    pub const UNSPEC: u16 = 1;
-    /// UNICAST.
-    pub const UNICAST: u16 = 2;
-    /// LOCAL.
-    pub const LOCAL: u16 = 4;
-    /// BROADCAST.
-    pub const BROADCAST: u16 = 8;
-    /// ANYCAST.
-    pub const ANYCAST: u16 = 16;
-    /// MULTICAST.
-    pub const MULTICAST: u16 = 32;
-    /// BLACKHOLE.
-    pub const BLACKHOLE: u16 = 64;
-    /// UNREACHABLE.
-    pub const UNREACHABLE: u16 = 128;
-    /// PROHIBIT.
-    pub const PROHIBIT: u16 = 256;
-    /// THROW.
-    pub const THROW: u16 = 512;
-}
-
 /// Targets of iptables. What is not here is [`Target::Unsupported`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
@@ -301,8 +81,13 @@ pub enum Target {
         /// Port is drawn.
         random: bool,
     },
-    /// REDIRECT to ports.
-    Redirect(Option<Ports>),
+    /// REDIRECT.
+    Redirect {
+        /// `--to-ports`.
+        ports: Option<Ports>,
+        /// Which port of the range is drawn.
+        random: bool,
+    },
     /// NETMAP to a network.
     Netmap(ipnet::Ipv4Net),
     /// MARK: `mark = (mark & !mask) ^ value`.
@@ -335,12 +120,46 @@ pub enum Target {
     },
     /// NOTRACK, `CT --notrack`.
     NoTrack,
+    /// TOS and DSCP: `tos = (tos & !mask) ^ value`.
+    Tos {
+        /// Value.
+        value: u8,
+        /// Mask.
+        mask: u8,
+    },
+    /// TTL.
+    Ttl {
+        /// How.
+        op: TtlOp,
+        /// By how much, or to what.
+        value: u8,
+    },
+    /// TCPMSS: `--set-mss`, or `--clamp-mss-to-pmtu`.
+    TcpMss(Option<u16>),
+    /// SET: adds what comes first and removes what comes second, and goes on.
+    Set {
+        /// `--add-set`.
+        add: Option<(Arc<IpSet>, SetDirs)>,
+        /// `--del-set`.
+        del: Option<(Arc<IpSet>, SetDirs)>,
+    },
     /// LOG, NFLOG, TRACE, CLASSIFY and others that only look: the next rule follows.
     Continue,
-    /// TCPMSS and others that change what is not modelled, and go on.
+    /// ECN, TCPOPTSTRIP and others that change what is not modelled, and go on.
     Unmodelled(GapId),
     /// Anything else.
     Unsupported(GapId),
+}
+
+/// `IPT_TTL_*`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TtlOp {
+    /// `--ttl-set`.
+    Set,
+    /// `--ttl-inc`.
+    Inc,
+    /// `--ttl-dec`.
+    Dec,
 }
 
 /// `--reject-with`.
@@ -359,6 +178,8 @@ pub struct NatRange {
     pub addrs: Option<(Ipv4Addr, Ipv4Addr)>,
     /// First and last port, if the port changes.
     pub ports: Option<Ports>,
+    /// `80-90/100`: port 100 becomes 80, 101 becomes 81, and so on.
+    pub base: Option<u16>,
     /// `--random`, `--random-fully`.
     pub random: bool,
 }
@@ -368,9 +189,7 @@ impl Rule {
     pub(super) fn one_dport(&self) -> Option<(u8, u16)> {
         let (proto, false) = self.proto? else { return None };
         self.matches.iter().find_map(|m| match m {
-            Match::Tcp { dport: Some(p), .. }
-            | Match::Udp { dport: Some(p), .. }
-            | Match::Sctp { dport: Some(p), .. }
+            Match::Tcp { dport: Some(p), .. } | Match::Udp { dport: Some(p), .. }
                 if !p.not && p.value.0 == p.value.1 =>
             {
                 Some((proto, p.value.0))

@@ -1,5 +1,6 @@
 //! Bytes of a frame to a packet.
 
+use crate::opts::TcpOpts;
 use crate::skb::{Flaw, L4, Skb, Tuple};
 use netwhy_wire::decode::{L4 as Wire, link_type};
 use netwhy_wire::{Mac, decode, icmp};
@@ -49,6 +50,13 @@ pub(super) fn skb(frame: &[u8]) -> Option<Skb> {
     skb.df = ip.df;
     skb.frag = ip.fragment;
     skb.len = ip.len;
+    skb.raw = Some(packet.into());
+    if let Wire::Tcp(t) = &ip.l4 {
+        skb.opts = TcpOpts {
+            mss: t.mss.filter(|_| !later),
+            ..TcpOpts::default()
+        };
+    }
     let whole = packet.get(..ip.len as usize).unwrap_or(packet);
     if sum(packet.get(..header)?, 0) != 0xffff {
         skb.flaw = Some(Flaw::IpChecksum);

@@ -73,6 +73,10 @@ pub(crate) fn vxlan_xmit<'a>(eng: &mut Engine<'a>, ns: &'a Netns, link: &'a Link
         outer.reply = skb.reply;
         outer.copy = skb.copy || copies;
         outer.mark = skb.mark;
+        // INET_ECN_encapsulate(): the ECN bits, without CE.
+        outer.tos = if skb.tos & 3 == 3 { 2 } else { skb.tos & 3 };
+        outer.len_any = skb.len_any;
+        outer.sk = skb.sk;
         eng.push(Item::LocalOut {
             netns: ns.id,
             skb: outer,
@@ -108,6 +112,7 @@ pub(crate) fn vxlan_carries<'a>(
         inner: Box::new(inner),
     };
     let mut outer = Skb::new(local, remote, l4);
+    outer.len_any = true;
     outer.sport_any = true;
     outer.packet = u16::MAX;
     let client = Client {

@@ -62,6 +62,7 @@ pub(crate) fn icmp_send(eng: &mut Engine<'_>, ns: &Netns, cause: &Skb, kind: u8,
     error.tos = cause.tos & RT_TOS | PREC_INTERNETCONTROL;
     error.len = ICMP_HEADERS + cause.len.min(ERROR_MAX - ICMP_HEADERS);
     error.main = false;
+    error.sk = Some((ns.id, false));
     // Nobody hears of an error about a tunnel's packet.
     error.reply = !cause.reply && !matches!(cause.l4, L4::Vxlan { .. });
     attach_error(&mut error, cause);

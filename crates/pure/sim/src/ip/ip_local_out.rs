@@ -9,6 +9,7 @@ use crate::nf::{Hooked, nf_hook};
 use crate::reason::{DropReason, Stage};
 use crate::route::{OutputKey, RouteError, ip_route_output};
 use crate::skb::{L4, Skb};
+use crate::sock::advertise_mss;
 use netwhy_model::Netns;
 use netwhy_model::netfilter::Hook;
 
@@ -73,6 +74,7 @@ fn route<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: &mut Skb) -> bool {
         Ok((dst, src)) => {
             skb.route = Some(dst);
             skb.src = src;
+            advertise_mss(ns, skb);
             true
         }
         Err(RouteError::Errno(_)) => {

@@ -23,6 +23,8 @@ pub(crate) fn ip_rcv<'a>(eng: &mut Engine<'a>, ns: &'a Netns, mut skb: Skb) {
     }
     // memset(IPCB(skb)): what the bridge put together stays together.
     skb.parts.clear();
+    // ip_rcv_core(): the sender's socket is no longer known.
+    skb.sk = None;
     if skb.sabotage {
         skb.sabotage = false;
     } else {

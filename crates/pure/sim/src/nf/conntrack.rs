@@ -53,7 +53,6 @@ pub(crate) fn nf_conntrack_in(eng: &mut Engine<'_>, ns: &Netns, skb: &mut Skb) {
         last: (Index::Nothing, false),
         dead: false,
         snat_port_any: skb.sport_any,
-        loose: !matches!(skb.l4, L4::Tcp { flags, .. } if flags & 0x17 == 0x02),
         marked: false,
         drew: false,
     });

@@ -2,9 +2,9 @@
 //!
 //! Kernel: `ipt_do_table()` (`net/ipv4/netfilter/ip_tables.c`), and `nft_do_chain()` for the same rules in nf_tables.
 
-use super::matches::{Hit, rule_hits};
 use super::nf_hook::Links;
 use super::reject::reject;
+use super::xt::{self, Hit, rule_hits};
 use crate::engine::Engine;
 use crate::oracle::Question;
 use crate::skb::Skb;
@@ -143,7 +143,7 @@ fn apply<'a>(
     hook: Hook,
     table: &Table,
     place: RuleRef,
-    target: &Target,
+    target: &'a Target,
     skb: &mut Skb,
     links: Links,
 ) -> Go {
@@ -188,6 +188,26 @@ fn apply<'a>(
             reject(eng, ns, hook, *with, skb, links);
             Go::Drop
         }
+        // xt_DSCP.c: dscp_tg(), tos_tg()
+        Target::Tos { value, mask } => {
+            skb.tos = skb.tos & !mask ^ value;
+            Go::Next
+        }
+        Target::Ttl { op, value } => {
+            xt::ttl(skb, *op, *value);
+            Go::Next
+        }
+        Target::TcpMss(mss) => {
+            if xt::tcpmss(eng, ns, *mss, skb) {
+                Go::Next
+            } else {
+                Go::Drop
+            }
+        }
+        Target::Set { add, del } => {
+            xt::set_elements(eng, ns, [add.as_ref(), del.as_ref()], skb, links);
+            Go::Next
+        }
         Target::Unmodelled(_) => Go::Next,
         Target::Unsupported(gap) => {
             let about = question(ns, place, hook, skb);
@@ -197,7 +217,7 @@ fn apply<'a>(
                 Go::Drop
             }
         }
-        Target::Dnat(_) | Target::Snat(_) | Target::Masquerade { .. } | Target::Redirect(_) | Target::Netmap(_) => {
+        Target::Dnat(_) | Target::Snat(_) | Target::Masquerade { .. } | Target::Redirect { .. } | Target::Netmap(_) => {
             if table.name != TableName::Nat {
                 return Go::Next;
             }

@@ -3,10 +3,10 @@
 mod conntrack;
 pub(crate) mod conntrack_tcp;
 mod ipt_do_table;
-mod matches;
 mod nat;
 mod nf_hook;
 mod reject;
+mod xt;
 
 pub(crate) use conntrack::attach_error;
 pub use nf_hook::HOOK_ORDER;

@@ -4,8 +4,8 @@
 //! (`nf_nat_proto.c`), `nf_nat_masquerade_ipv4()` (`nf_nat_masquerade.c`). Kernel-facts traps 1, 5, 6, 8.
 
 use super::ipt_do_table::{TableVerdict, ipt_do_table};
-use super::matches::EPHEMERAL;
 use super::nf_hook::{Hooked, Links, drop_stage, unknown_rules};
+use super::xt::EPHEMERAL;
 use crate::engine::Engine;
 use crate::reason::DropReason;
 use crate::route::inet_select_addr;
@@ -201,10 +201,10 @@ pub(crate) fn nat_target<'a>(
     match target {
         Target::Dnat(range) => setup_dst(eng, skb, range),
         Target::Snat(range) => setup_src(eng, skb, range),
-        Target::Redirect(ports) => {
+        Target::Redirect { ports, random } => {
             let addr = redirect_addr(ns, hook, links);
             let Some(addr) = addr else { return false };
-            setup_dst(eng, skb, &to_one(addr, *ports, false));
+            setup_dst(eng, skb, &to_one(addr, *ports, *random));
         }
         Target::Netmap(net) => {
             let mask = u32::from(net.netmask());
@@ -247,6 +247,7 @@ fn to_one(addr: Ipv4Addr, ports: Option<Ports>, random: bool) -> NatRange {
     NatRange {
         addrs: Some((addr, addr)),
         ports,
+        base: None,
         random,
     }
 }
@@ -265,16 +266,27 @@ fn best_addr(eng: &mut Engine<'_>, (first, last): (Ipv4Addr, Ipv4Addr)) -> Ipv4A
 fn setup_dst(eng: &mut Engine<'_>, skb: &Skb, range: &NatRange) {
     let Some(ct) = skb.ct else { return };
     let addr = range.addrs.map(|a| best_addr(eng, a));
+    let (proto, port) = (eng.conns[ct.entry].orig.proto, eng.conns[ct.entry].reply.sport);
+    let ports = range.ports.filter(|_| proto != 1);
+    let new = ports.map(|ports| dst_port(eng, port, ports, range));
     let conn = &mut eng.conns[ct.entry];
     let old = (conn.reply.src, conn.reply.sport);
     conn.reply.src = addr.unwrap_or(conn.reply.src);
-    if let Some((low, high)) = range.ports.filter(|_| conn.orig.proto != 1)
-        && !(low..=high).contains(&conn.reply.sport)
-    {
-        conn.reply.sport = low;
-    }
+    conn.reply.sport = new.unwrap_or(port);
     conn.dnat |= old != (conn.reply.src, conn.reply.sport);
     conn.dst_done = true;
+}
+
+/// `nf_nat_l4proto_unique_tuple()` of a destination.
+fn dst_port(eng: &mut Engine<'_>, port: u16, (low, high): Ports, range: &NatRange) -> u16 {
+    let size = u32::from(high.saturating_sub(low)) + 1;
+    let off = match range.base {
+        Some(base) => u32::from(port.wrapping_sub(base)) % size,
+        None if range.random => eng.oracle.one_of(size.min(RANGE_MAX)) as u32,
+        None if (low..=high).contains(&port) => return port,
+        None => 0,
+    };
+    low.saturating_add(off as u16)
 }
 
 /// `get_unique_tuple()` of a source: what lies in the range stays as it is.

@@ -184,10 +184,10 @@ fn mangle_out<'a>(
     skb: &mut Skb,
     links: Links,
 ) -> TableVerdict {
-    let before = (skb.src, skb.dst, skb.mark);
+    let before = (skb.src, skb.dst, skb.mark, skb.tos);
     let verdict = ipt_do_table(eng, ns, hook, table, skb, links);
     let routes = hook == Hook::LocalOut && ns.netfilter.tables[table as usize].name == TableName::Mangle;
-    let changed = routes && before != (skb.src, skb.dst, skb.mark);
+    let changed = routes && before != (skb.src, skb.dst, skb.mark, skb.tos);
     match verdict {
         TableVerdict::Accept if changed && !ip_route_me_harder(eng, ns, skb) => TableVerdict::Lost,
         verdict => verdict,

@@ -66,29 +66,6 @@ fn asks_for_ports(rule: &FibRule) -> bool {
 /// ifindex of `lo`.
 pub(crate) const LOOPBACK: u32 = 1;
 
-/// The check of the match `rpfilter`, and of a packet of which only the addresses count; `level` 0 is off, 1 strict, 2 loose.
-pub(crate) fn reverse_path<'a>(
-    eng: &mut Engine<'a>,
-    ns: &'a Netns,
-    link: &'a Link,
-    src: Ipv4Addr,
-    dst: Ipv4Addr,
-    mark: u32,
-    level: u8,
-) -> Source {
-    let key = FibKey {
-        src: dst,
-        dst: src,
-        iif: LOOPBACK,
-        oif: 0,
-        mark,
-        proto: 0,
-        ports: None,
-        any_hop: true,
-    };
-    full_check(eng, ns, link, key, level)
-}
-
 /// `__fib_validate_source()`.
 fn full_check<'a>(eng: &mut Engine<'a>, ns: &'a Netns, link: &'a Link, key: FibKey, level: u8) -> Source {
     let mark = if eng.flag(&link.conf.src_valid_mark, false) {

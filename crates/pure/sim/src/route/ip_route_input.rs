@@ -69,6 +69,7 @@ pub(crate) fn ip_route_input<'a>(
                 dev: link.index,
                 gateway: None,
                 mtu: None,
+                advmss: None,
             });
             eng.note(
                 ns,
@@ -108,6 +109,7 @@ fn to_many<'a>(eng: &mut Engine<'a>, ns: &'a Netns, link: &'a Link, skb: &mut Sk
         dev: link.index,
         gateway: None,
         mtu: None,
+        advmss: None,
     });
     Ok(())
 }
@@ -151,6 +153,7 @@ fn error_dst(errno: Errno) -> Dst {
         dev: 1,
         gateway: None,
         mtu: None,
+        advmss: None,
     }
 }
 
@@ -161,6 +164,7 @@ fn forward_dst(found: &FibResult<'_>) -> Dst {
         dev: hop.map_or(0, |n| n.ifindex),
         gateway: hop.and_then(|n| n.gateway),
         mtu: found.route.mtu,
+        advmss: found.route.advmss,
     }
 }
 

@@ -65,6 +65,7 @@ pub(crate) fn ip_route_output<'a>(
                 dev: 1,
                 gateway: None,
                 mtu: None,
+                advmss: None,
             },
             src,
         ));
@@ -96,7 +97,13 @@ pub(crate) fn ip_route_output<'a>(
             dev: hop.ifindex,
             gateway: hop.gateway,
             mtu: route.mtu,
+            advmss: route.advmss,
         },
         src,
     ))
+}
+
+/// `ipv4_mtu()`: the route's MTU, else the out link's (bytes).
+pub(crate) fn dst_mtu(ns: &Netns, dst: &Dst) -> Option<u32> {
+    dst.mtu.or_else(|| Some(ns.links.as_ref().ok()?.get(dst.dev)?.mtu))
 }

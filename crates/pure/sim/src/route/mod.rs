@@ -6,7 +6,8 @@ mod inet_addr;
 mod ip_route_input;
 mod ip_route_output;
 
-pub(crate) use fib_validate_source::{LOOPBACK, Source, reverse_path};
+pub(crate) use fib_lookup::{FibError, FibKey, fib_lookup};
+pub(crate) use fib_validate_source::LOOPBACK;
 pub(crate) use inet_addr::{inet_addr_type_dev, inet_select_addr};
 pub(crate) use ip_route_input::{InputError, ip_route_input};
-pub(crate) use ip_route_output::{OutputKey, RouteError, ip_route_output};
+pub(crate) use ip_route_output::{OutputKey, RouteError, dst_mtu, ip_route_output};

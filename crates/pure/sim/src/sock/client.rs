@@ -4,8 +4,9 @@
 
 use crate::engine::{Engine, Item};
 use crate::flow::Flow;
+use crate::opts::TcpOpts;
 use crate::reason::Stage;
-use crate::route::{OutputKey, RouteError, inet_addr_type_dev, ip_route_output};
+use crate::route::{OutputKey, RouteError, dst_mtu, inet_addr_type_dev, ip_route_output};
 use crate::skb::{Errno, L4, Skb, Tuple};
 use crate::trace::{ClientSees, Detail, Disposition, End};
 use netwhy_model::netfilter::addr_type;
@@ -15,6 +16,28 @@ use std::net::Ipv4Addr;
 
 /// Port that stands for any of the kernel's choice.
 pub(crate) const EPHEMERAL_PORT: u16 = 43210;
+
+/// Payload of the question that `netwhy` asks by UDP, and of `ping` (bytes).
+const QUESTION_LEN: u32 = 5;
+const PING_LEN: u32 = 56;
+
+/// `IPV4_MAX_PMTU`, and the headers without options (bytes).
+const MTU_MAX: u32 = 65535;
+const HEADERS_LEN: u32 = 40;
+/// `ip_rt_min_advmss` (bytes).
+const ADVMSS_MIN: u32 = 256;
+
+/// `dst_metric_advmss()`, `ipv4_default_advmss()` (`net/ipv4/route.c`): the MSS option of a SYN or SYN-ACK that leaves by this route.
+pub(crate) fn advertise_mss(ns: &Netns, skb: &mut Skb) {
+    let L4::Tcp { flags, .. } = skb.l4 else { return };
+    if flags & tcp::SYN == 0 {
+        return;
+    }
+    let Some(dst) = skb.route else { return };
+    let by_mtu = |mtu: u32| mtu.saturating_sub(HEADERS_LEN).clamp(ADVMSS_MIN, MTU_MAX - HEADERS_LEN);
+    let mss = dst.advmss.or_else(|| dst_mtu(ns, &dst).map(by_mtu));
+    skb.opts.mss = mss.and_then(|mss| u16::try_from(mss).ok());
+}
 
 /// Sends the first packet, or notes the error that the client's own kernel gives.
 pub(crate) fn connect(eng: &mut Engine<'_>, flow: &Flow) {
@@ -44,8 +67,14 @@ pub(crate) fn connect(eng: &mut Engine<'_>, flow: &Flow) {
             inner: None,
         },
     };
-    let mut skb = Skb::new(flow.src.unwrap_or(Ipv4Addr::UNSPECIFIED), dst, l4);
+    let mut skb = Skb::new(flow.src.unwrap_or(Ipv4Addr::UNSPECIFIED), dst, l4).with_opts(TcpOpts::offered(ns));
     skb.sport_any = flow.sport == 0;
+    skb.sk = Some((ns.id, true));
+    skb.len += match flow.proto {
+        6 => 0,
+        17 => QUESTION_LEN,
+        _ => PING_LEN,
+    };
     let key = OutputKey {
         src: flow.src,
         dst,
@@ -72,6 +101,7 @@ pub(crate) fn connect(eng: &mut Engine<'_>, flow: &Flow) {
         Ok((dst, src)) => {
             skb.src = src;
             skb.route = Some(dst);
+            advertise_mss(ns, &mut skb);
             eng.client.local = (src, sport);
             eng.begin(ns, &mut skb);
             // For the record: the route was looked up before the packet existed.

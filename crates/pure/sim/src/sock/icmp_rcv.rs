@@ -57,6 +57,7 @@ pub(crate) fn icmp_rcv<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: &Skb) {
             back.len = if *kind == icmp::ECHO { skb.len } else { TIMESTAMP_LEN };
             back.tos = skb.tos;
             back.reply = true;
+            back.sk = Some((ns.id, false));
             eng.begin(ns, &mut back);
             eng.push(Item::LocalOut {
                 netns: ns.id,

@@ -6,7 +6,8 @@ mod lookup;
 mod tcp_v4_rcv;
 mod udp_rcv;
 
-pub(crate) use client::connect;
+pub(crate) use client::{advertise_mss, connect};
 pub(crate) use icmp_rcv::icmp_rcv;
+pub(crate) use lookup::lookup_tuple;
 pub(crate) use tcp_v4_rcv::tcp_v4_rcv;
 pub(crate) use udp_rcv::udp_rcv;

@@ -4,6 +4,7 @@
 
 use super::lookup::lookup;
 use crate::engine::{Engine, Item};
+use crate::opts::TcpOpts;
 use crate::reason::{DropReason, Stage};
 use crate::skb::{Flaw, L4, PktType, Skb};
 use crate::state::Server;
@@ -70,9 +71,6 @@ fn peer(skb: &Skb) -> (std::net::Ipv4Addr, u16) {
     (skb.src, skb.ports().map_or(0, |p| p.0))
 }
 
-/// IP and TCP header without options, and the option that each SYN has (bytes).
-const BARE_LEN: u32 = 40;
-const MSS_OPTION: u32 = 4;
 const INET_ECN_MASK: u8 = 3;
 
 /// A packet back to where one came from.
@@ -87,16 +85,13 @@ fn answer(eng: &mut Engine<'_>, ns: &Netns, skb: &Skb, flags: u8, main: bool) {
             flags,
         },
     );
+    back = back.with_opts(skb.opts.agreed(TcpOpts::offered(ns)));
+    back.sk = Some((ns.id, flags & tcp::RST == 0));
     back.main = main;
     if flags & tcp::RST != 0 {
+        // tcp_v4_send_reset(): what came decides.
         back.tos = skb.tos & !INET_ECN_MASK;
     }
-    back.len = match flags & (tcp::SYN | tcp::RST) {
-        tcp::RST => BARE_LEN,
-        // As many options as the client knows.
-        _ if flags & tcp::SYN != 0 && skb.len < crate::skb::HEADER_LEN => BARE_LEN + MSS_OPTION,
-        _ => back.len,
-    };
     back.reply = !skb.reply;
     eng.begin(ns, &mut back);
     eng.push(Item::LocalOut {

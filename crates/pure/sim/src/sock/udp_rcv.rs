@@ -63,6 +63,8 @@ pub(crate) fn udp_rcv<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: &Skb) {
                 },
             );
             back.reply = true;
+            back.len_any = true;
+            back.sk = Some((ns.id, true));
             eng.begin(ns, &mut back);
             eng.push(Item::LocalOut {
                 netns: ns.id,

@@ -40,7 +40,7 @@ fn it_decides_nothing_where_the_packet_ends_before() {
 
 /// The rule has a match that is not modelled, before another rule.
 fn unmodelled(target: &str, next: &str) -> (Cluster, Trace) {
-    let rule = format!("-A FORWARD -i rc -m u32 --u32 0x0=0x0 -j {target}");
+    let rule = format!("-A FORWARD -i rc -m bpf --bytecode 1 -j {target}");
     let next = format!("-A FORWARD -i rc -j {next}");
     let cluster = cluster(&table("filter", &[&rule, &next]));
     let answer = ask(&cluster, 6, "10.2.0.2:80");
@@ -76,8 +76,8 @@ fn an_unmodelled_match_decides_where_they_do_not() {
 fn two_unread_facts_that_only_together_matter_are_both_tried() {
     // Either rule alone changes nothing; only if both do not match is the packet dropped.
     let rules = [
-        "-A FORWARD -i rc -m u32 --u32 0x0=0x0 -j ACCEPT",
-        "-A FORWARD -i rc -m u32 --u32 0x4=0x0 -j ACCEPT",
+        "-A FORWARD -i rc -m bpf --bytecode 1 -j ACCEPT",
+        "-A FORWARD -i rc -m bpf --bytecode 2 -j ACCEPT",
         "-A FORWARD -i rc -j DROP",
     ];
     let answer = ask(&cluster(&table("filter", &rules)), 6, "10.2.0.2:80");
@@ -85,8 +85,8 @@ fn two_unread_facts_that_only_together_matter_are_both_tried() {
     // Both must match for the drop: no single change from "neither matches" shows it.
     let rules = [
         ":INNER - [0:0]",
-        "-A FORWARD -i rc -m u32 --u32 0x0=0x0 -j INNER",
-        "-A INNER -m u32 --u32 0x4=0x0 -j DROP",
+        "-A FORWARD -i rc -m bpf --bytecode 1 -j INNER",
+        "-A INNER -m bpf --bytecode 2 -j DROP",
     ];
     let answer = ask(&cluster(&table("filter", &rules)), 6, "10.2.0.2:80");
     assert_eq!(answer.first().client, ClientSees::Ok);
@@ -100,7 +100,7 @@ fn a_spent_budget_is_no_answer() {
         ..Options::default()
     };
     let rules = [
-        "-A FORWARD -i rc -m u32 --u32 0x0=0x0 -j ACCEPT",
+        "-A FORWARD -i rc -m bpf --bytecode 1 -j ACCEPT",
         "-A FORWARD -i rc -j ACCEPT",
     ];
     let cluster = cluster(&table("filter", &rules));

@@ -1,68 +1,12 @@
 //! Matches that look at more than the packet: connection tracking, marks, routes, sets, chance.
 
-use super::Env;
-use super::cursor::{Cursor, Odd, Opt};
+use super::cursor::{Cursor, Odd};
 use super::matches::{needed, network, ports, under};
 use super::rule::pattern;
-use crate::build::sets;
-use crate::netfilter::{Match, Not, RecentOp, addr_type, ct_state};
-
-/// A `Match::Conntrack` that asks for nothing yet.
-struct Conntrack {
-    states: Option<Not<u8>>,
-    dir: Option<bool>,
-    proto: Option<Not<u8>>,
-    orig_src: Option<Not<ipnet::Ipv4Net>>,
-    orig_dst: Option<Not<ipnet::Ipv4Net>>,
-    orig_sport: Option<Not<(u16, u16)>>,
-    orig_dport: Option<Not<(u16, u16)>>,
-    reply_src: Option<Not<ipnet::Ipv4Net>>,
-    reply_dst: Option<Not<ipnet::Ipv4Net>>,
-}
-
-impl Conntrack {
-    fn new() -> Self {
-        Conntrack {
-            states: None,
-            dir: None,
-            proto: None,
-            orig_src: None,
-            orig_dst: None,
-            orig_sport: None,
-            orig_dport: None,
-            reply_src: None,
-            reply_dst: None,
-        }
-    }
-
-    fn finish(self) -> Match {
-        let Conntrack {
-            states,
-            dir,
-            proto,
-            orig_src,
-            orig_dst,
-            orig_sport,
-            orig_dport,
-            reply_src,
-            reply_dst,
-        } = self;
-        Match::Conntrack {
-            states,
-            dir,
-            proto,
-            orig_src,
-            orig_dst,
-            orig_dport,
-            orig_sport,
-            reply_src,
-            reply_dst,
-        }
-    }
-}
+use crate::netfilter::{Conntrack, Match, Not, addr_type, ct_state, ct_status};
 
 pub(super) fn conntrack(cursor: &mut Cursor<'_>) -> Result<Match, Odd> {
-    let mut ct = Conntrack::new();
+    let mut ct = Conntrack::default();
     while let Some(opt) = cursor.option() {
         match opt.name {
             "--ctstate" => ct.states = Some(under(opt, cursor.read(opt, states)?)),
@@ -82,14 +26,18 @@ pub(super) fn conntrack(cursor: &mut Cursor<'_>) -> Result<Match, Odd> {
             "--ctrepldst" => ct.reply_dst = Some(network(cursor, opt)?),
             "--ctorigsrcport" => ct.orig_sport = Some(under(opt, cursor.read(opt, ports)?)),
             "--ctorigdstport" => ct.orig_dport = Some(under(opt, cursor.read(opt, ports)?)),
+            "--ctreplsrcport" => ct.reply_sport = Some(under(opt, cursor.read(opt, ports)?)),
+            "--ctrepldstport" => ct.reply_dport = Some(under(opt, cursor.read(opt, ports)?)),
+            "--ctstatus" => ct.status = Some(under(opt, cursor.read(opt, statuses)?)),
+            "--ctexpire" => ct.expire = Some(under(opt, cursor.read(opt, seconds)?)),
             _ => return Err(opt.odd()),
         }
     }
-    Ok(ct.finish())
+    Ok(Match::Conntrack(Box::new(ct)))
 }
 
 pub(super) fn state(cursor: &mut Cursor<'_>) -> Result<Match, Odd> {
-    let mut ct = Conntrack::new();
+    let mut ct = Conntrack::default();
     while let Some(opt) = cursor.option() {
         match opt.name {
             "--state" => ct.states = Some(under(opt, cursor.read(opt, states)?)),
@@ -97,7 +45,7 @@ pub(super) fn state(cursor: &mut Cursor<'_>) -> Result<Match, Odd> {
         }
     }
     needed(ct.states.as_ref(), "--state")?;
-    Ok(ct.finish())
+    Ok(Match::Conntrack(Box::new(ct)))
 }
 
 fn states(text: &str) -> Option<u8> {
@@ -116,6 +64,26 @@ fn states(text: &str) -> Option<u8> {
     })
 }
 
+fn statuses(text: &str) -> Option<u8> {
+    text.split(',').try_fold(0, |bits, name| {
+        let bit = match name {
+            "NONE" => 0,
+            "EXPECTED" => ct_status::EXPECTED,
+            "SEEN_REPLY" => ct_status::SEEN_REPLY,
+            "ASSURED" => ct_status::ASSURED,
+            "CONFIRMED" => ct_status::CONFIRMED,
+            _ => return None,
+        };
+        Some(bits | bit)
+    })
+}
+
+/// `5`, `5:10`.
+fn seconds(text: &str) -> Option<(u32, u32)> {
+    let (low, high) = text.split_once(':').unwrap_or((text, text));
+    Some((low.parse().ok()?, high.parse().ok()?))
+}
+
 /// `0x4000/0x4000`, `0x1`, `5`.
 pub(super) fn mark_and_mask(text: &str) -> Option<(u32, u32)> {
     match text.split_once('/') {
@@ -125,7 +93,7 @@ pub(super) fn mark_and_mask(text: &str) -> Option<(u32, u32)> {
 }
 
 /// A number as `strtoul` with base 0 reads it.
-pub(super) fn number(text: &str) -> Option<u32> {
+pub(in crate::build) fn number(text: &str) -> Option<u32> {
     match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
         Some(hex) => u32::from_str_radix(hex, 16).ok(),
         None => text.parse().ok(),
@@ -212,41 +180,6 @@ fn probability_bits(text: &str) -> Option<u32> {
     (0.0..=f64::from(1u32 << 31)).contains(&bits).then_some(bits as u32)
 }
 
-pub(super) fn recent(cursor: &mut Cursor<'_>) -> Result<Match, Odd> {
-    let (mut name, mut seconds, mut hitcount, mut source) = ("DEFAULT", None, None, true);
-    let mut op = None;
-    let mut not = false;
-    while let Some(opt) = cursor.option() {
-        match opt.name {
-            "--set" | "--rcheck" | "--update" | "--remove" => {
-                not = opt.not;
-                op = Some(match opt.name {
-                    "--set" => RecentOp::Set,
-                    "--rcheck" => RecentOp::Check,
-                    "--update" => RecentOp::Update,
-                    _ => RecentOp::Remove,
-                });
-            }
-            "--name" => name = cursor.value(opt)?,
-            "--seconds" => seconds = Some(cursor.parse(opt)?),
-            "--hitcount" => hitcount = Some(cursor.parse(opt)?),
-            "--mask" => drop(cursor.value(opt)?),
-            "--rsource" => source = true,
-            "--rdest" => source = false,
-            "--reap" | "--rttl" => {}
-            _ => return Err(opt.odd()),
-        }
-    }
-    Ok(Match::Recent {
-        name: name.into(),
-        op: needed(op, "--set")?,
-        seconds,
-        hitcount,
-        source,
-        not,
-    })
-}
-
 pub(super) fn physdev(cursor: &mut Cursor<'_>) -> Result<Match, Odd> {
     let (mut iif, mut oif, mut is_in, mut is_out, mut is_bridged) = (None, None, None, None, None);
     let name = |text: &str| Some(pattern(text));
@@ -285,42 +218,5 @@ pub(super) fn rpfilter(cursor: &mut Cursor<'_>) -> Result<Match, Odd> {
         validmark,
         accept_local,
         invert,
-    })
-}
-
-pub(super) fn set(env: &mut Env<'_, '_>, cursor: &mut Cursor<'_>) -> Result<Match, Odd> {
-    let mut found: Option<(Opt<'_>, &str, bool)> = None;
-    while let Some(opt) = cursor.option() {
-        match opt.name {
-            "--match-set" => {
-                let name = cursor.value(opt)?;
-                let source = match cursor.value(opt)? {
-                    "src" => true,
-                    "dst" => false,
-                    several => return Err(Odd::Why(format!("{several:?} of set {name:?} is not modelled"))),
-                };
-                found = Some((opt, name, source));
-            }
-            // Exceptions are not modelled, so there are none to return.
-            "--return-nomatch" => {}
-            _ => return Err(opt.odd()),
-        }
-    }
-    let (opt, name, source) = needed(found, "--match-set")?;
-    if env.sets.is_none() {
-        env.sets = Some(sets::build(env.ctx, env.dir));
-    }
-    let members = match &env.sets {
-        Some(Ok(sets)) => sets
-            .get(name)
-            .cloned()
-            .ok_or_else(|| Odd::Why(format!("set {name:?} does not exist")))?,
-        Some(Err(gap)) => return Err(Odd::Gap(*gap)),
-        None => return Err(Odd::Why("sets were not read".into())),
-    };
-    Ok(Match::Set {
-        members: members.map_err(Odd::Gap)?,
-        source,
-        not: opt.not,
     })
 }

@@ -1,8 +1,8 @@
 //! Matches: which extension it is, and those that look at the packet's headers only.
 
-use super::context;
 use super::cursor::{Cursor, Odd, Opt};
 use super::{Env, rule};
+use super::{context, header, sctp, state, u32};
 use crate::netfilter::{Match, Not, PortSide, Ports};
 use netwhy_wire::tcp;
 
@@ -13,25 +13,31 @@ pub(super) fn build(env: &mut Env<'_, '_>, name: &str, cursor: &mut Cursor<'_>) 
         "comment" => comment(cursor),
         "connmark" => context::mark(cursor).map(Match::Connmark),
         "conntrack" => context::conntrack(cursor),
+        "dscp" => header::dscp(cursor),
         "hashlimit" | "limit" => limit(cursor),
         "icmp" => icmp(cursor),
-        "iprange" => iprange(cursor),
-        "length" => length(cursor),
-        "mac" => mac(cursor),
+        "iprange" => header::iprange(cursor),
+        "length" => header::length(cursor),
+        "mac" => header::mac(cursor),
         "mark" => context::mark(cursor).map(Match::Mark),
         "multiport" => multiport(cursor),
         "nfacct" => nfacct(cursor),
+        "owner" => state::owner(env, cursor),
         "physdev" => context::physdev(cursor),
-        "pkttype" => pkttype(cursor),
-        "recent" => context::recent(cursor),
+        "pkttype" => header::pkttype(cursor),
+        "recent" => state::recent(cursor),
         "rpfilter" => context::rpfilter(cursor),
-        "sctp" => ports_of(cursor, |sport, dport| Match::Sctp { sport, dport }),
-        "set" => context::set(env, cursor),
+        "sctp" => sctp::build(cursor),
+        "set" => state::set(env, cursor),
+        "socket" => state::socket(env, cursor),
         "state" => context::state(cursor),
         "statistic" => context::statistic(cursor),
         "tcp" => tcp(cursor),
-        "ttl" => ttl(cursor),
-        "udp" => ports_of(cursor, |sport, dport| Match::Udp { sport, dport }),
+        "tcpmss" => header::tcpmss(cursor),
+        "tos" => header::tos(cursor),
+        "ttl" => header::ttl(cursor),
+        "u32" => u32::build(env, cursor),
+        "udp" => udp(cursor),
         _ => return Err(Odd::Why(format!("match {name:?} is not modelled"))),
     };
     built.map_err(|odd| match odd {
@@ -61,7 +67,7 @@ pub(super) fn ports(text: &str) -> Option<Ports> {
 }
 
 fn tcp(cursor: &mut Cursor<'_>) -> Result<Match, Odd> {
-    let (mut sport, mut dport, mut flags) = (None, None, None);
+    let (mut sport, mut dport, mut flags, mut option) = (None, None, None, None);
     while let Some(opt) = cursor.option() {
         match opt.name {
             "--sport" => sport = Some(under(opt, cursor.read(opt, ports)?)),
@@ -71,10 +77,16 @@ fn tcp(cursor: &mut Cursor<'_>) -> Result<Match, Odd> {
                 flags = Some(under(opt, (mask, cursor.read(opt, tcp_flags)?)));
             }
             "--syn" => flags = Some(under(opt, (tcp::SYN | tcp::RST | tcp::ACK | tcp::FIN, tcp::SYN))),
+            "--tcp-option" => option = Some(under(opt, cursor.parse(opt)?)),
             _ => return Err(opt.odd()),
         }
     }
-    Ok(Match::Tcp { sport, dport, flags })
+    Ok(Match::Tcp {
+        sport,
+        dport,
+        flags,
+        option,
+    })
 }
 
 fn tcp_flags(text: &str) -> Option<u8> {
@@ -94,8 +106,7 @@ fn tcp_flags(text: &str) -> Option<u8> {
     })
 }
 
-/// udp and sctp.
-fn ports_of(cursor: &mut Cursor<'_>, make: fn(Option<Not<Ports>>, Option<Not<Ports>>) -> Match) -> Result<Match, Odd> {
+fn udp(cursor: &mut Cursor<'_>) -> Result<Match, Odd> {
     let (mut sport, mut dport) = (None, None);
     while let Some(opt) = cursor.option() {
         match opt.name {
@@ -104,7 +115,7 @@ fn ports_of(cursor: &mut Cursor<'_>, make: fn(Option<Not<Ports>>, Option<Not<Por
             _ => return Err(opt.odd()),
         }
     }
-    Ok(make(sport, dport))
+    Ok(Match::Udp { sport, dport })
 }
 
 fn icmp(cursor: &mut Cursor<'_>) -> Result<Match, Odd> {
@@ -186,79 +197,6 @@ fn limit(cursor: &mut Cursor<'_>) -> Result<Match, Odd> {
         }
     }
     Ok(Match::Limit)
-}
-
-fn mac(cursor: &mut Cursor<'_>) -> Result<Match, Odd> {
-    let mut found = None;
-    while let Some(opt) = cursor.option() {
-        match opt.name {
-            "--mac-source" => found = Some(Match::MacSource(under(opt, cursor.parse(opt)?))),
-            _ => return Err(opt.odd()),
-        }
-    }
-    needed(found, "--mac-source")
-}
-
-fn iprange(cursor: &mut Cursor<'_>) -> Result<Match, Odd> {
-    let (mut src, mut dst) = (None, None);
-    let range = |text: &str| {
-        let (low, high) = text.split_once('-').unwrap_or((text, text));
-        Some((low.parse().ok()?, high.parse().ok()?))
-    };
-    while let Some(opt) = cursor.option() {
-        match opt.name {
-            "--src-range" => src = Some(under(opt, cursor.read(opt, range)?)),
-            "--dst-range" => dst = Some(under(opt, cursor.read(opt, range)?)),
-            _ => return Err(opt.odd()),
-        }
-    }
-    Ok(Match::IpRange { src, dst })
-}
-
-fn pkttype(cursor: &mut Cursor<'_>) -> Result<Match, Odd> {
-    let mut found = None;
-    let number = |text: &str| match text {
-        "unicast" | "host" => Some(0),
-        "broadcast" => Some(1),
-        "multicast" => Some(2),
-        other => other.parse().ok(),
-    };
-    while let Some(opt) = cursor.option() {
-        match opt.name {
-            "--pkt-type" => found = Some(Match::PktType(under(opt, cursor.read(opt, number)?))),
-            _ => return Err(opt.odd()),
-        }
-    }
-    needed(found, "--pkt-type")
-}
-
-fn length(cursor: &mut Cursor<'_>) -> Result<Match, Odd> {
-    let mut found = None;
-    while let Some(opt) = cursor.option() {
-        match opt.name {
-            "--length" => found = Some(Match::Length(under(opt, cursor.read(opt, ports)?))),
-            _ => return Err(opt.odd()),
-        }
-    }
-    needed(found, "--length")
-}
-
-fn ttl(cursor: &mut Cursor<'_>) -> Result<Match, Odd> {
-    let mut found = None;
-    while let Some(opt) = cursor.option() {
-        let cmp = match opt.name {
-            "--ttl-lt" => -1,
-            "--ttl-eq" => 0,
-            "--ttl-gt" => 1,
-            _ => return Err(opt.odd()),
-        };
-        found = Some(Match::Ttl {
-            cmp,
-            value: cursor.parse(opt)?,
-            not: opt.not,
-        });
-    }
-    needed(found, "--ttl-eq")
 }
 
 /// An address or network of an option.

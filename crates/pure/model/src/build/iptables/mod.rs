@@ -1,15 +1,21 @@
 //! `iptables-save` of both backends: tables, chains, and what was lost of them.
 
+mod change;
 mod context;
 mod cursor;
+mod header;
 mod matches;
 mod protocol;
 mod rule;
+mod sctp;
+mod state;
 mod table;
 mod targets;
 #[cfg(test)]
 mod tests;
+mod u32;
 
+pub(super) use context::number;
 pub(super) use protocol::protocol;
 pub(super) use rule::network;
 pub(in crate::build) use rule::{unreadable, uses_conntrack};
@@ -71,6 +77,8 @@ pub(super) struct Env<'c, 'a> {
     /// Sets of the namespace, read when the first rule asks for one.
     pub sets: Option<Fact<Sets>>,
     pub conntrack: bool,
+    /// Line of the rule.
+    pub line: u32,
 }
 
 impl Env<'_, '_> {
@@ -105,6 +113,7 @@ pub(super) fn read(ctx: &mut Ctx<'_>, dir: &str, path: &str, backend: Backend) -
         path,
         sets: None,
         conntrack: false,
+        line: 0,
     };
     let meaning = Arc::new(meaning(&mut env, parsed.view(text), backend));
     // Sets are the namespace's own: the same text may mean something else elsewhere.

@@ -54,13 +54,13 @@ pub(in crate::build) fn uses_conntrack(rule: &Rule) -> bool {
     let matches = rule
         .matches
         .iter()
-        .any(|m| matches!(m, Match::Conntrack { .. } | Match::Connmark(_)));
+        .any(|m| matches!(m, Match::Conntrack(_) | Match::Connmark(_)));
     let target = matches!(
         rule.target,
         Target::Dnat(_)
             | Target::Snat(_)
             | Target::Masquerade { .. }
-            | Target::Redirect(_)
+            | Target::Redirect { .. }
             | Target::Netmap(_)
             | Target::ConnmarkSet { .. }
             | Target::ConnmarkSave { .. }
@@ -77,6 +77,7 @@ pub(super) fn build(
     chains: &Chains<'_>,
 ) -> Rule {
     let mut rule = empty(line, packets);
+    env.line = line;
     let mut cursor = Cursor::new(words);
     let mut proto = "";
     while cursor.peek().is_some() {
@@ -195,7 +196,7 @@ fn target(
         rule.target = if goto { Target::Goto(*id) } else { Target::Jump(*id) };
         return Ok(());
     }
-    rule.target = match targets::build(name, cursor) {
+    rule.target = match targets::build(env, name, cursor) {
         Ok(targets::Kind::Target(target)) => {
             if cursor.peek().is_some() {
                 let gap = env.gap(rule.line, format!("target {name:?} has options that are not modelled"));

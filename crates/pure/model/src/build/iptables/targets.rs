@@ -3,6 +3,7 @@
 use super::context::{mark_and_mask, number};
 use super::cursor::{Cursor, Odd, Opt};
 use super::rule::network;
+use super::{Env, change};
 use crate::netfilter::{NatRange, Ports, RejectWith, Target};
 use std::net::Ipv4Addr;
 
@@ -17,7 +18,7 @@ pub(super) enum Kind {
 }
 
 /// The target `name` with the options that follow.
-pub(super) fn build(name: &str, cursor: &mut Cursor<'_>) -> Result<Kind, Odd> {
+pub(super) fn build(env: &mut Env<'_, '_>, name: &str, cursor: &mut Cursor<'_>) -> Result<Kind, Odd> {
     let target = match name {
         "ACCEPT" => Target::Accept,
         "DROP" => Target::Drop,
@@ -32,12 +33,17 @@ pub(super) fn build(name: &str, cursor: &mut Cursor<'_>) -> Result<Kind, Odd> {
         "CONNMARK" => connmark(cursor)?,
         "NOTRACK" => Target::NoTrack,
         "CT" => ct(cursor)?,
+        "DSCP" => change::dscp(cursor)?,
+        "SET" => return change::set(env, cursor),
+        "TCPMSS" => change::tcpmss(cursor)?,
+        "TOS" => change::tos(cursor)?,
+        "TTL" => change::ttl(cursor)?,
         "AUDIT" | "CHECKSUM" | "CLASSIFY" | "CONNSECMARK" | "LED" | "LOG" | "NFLOG" | "RATEEST" | "SECMARK" | "TEE"
         | "TRACE" | "ULOG" => {
             skip(cursor);
             Target::Continue
         }
-        "DSCP" | "ECN" | "SET" | "TCPMSS" | "TCPOPTSTRIP" | "TOS" | "TTL" => {
+        "ECN" | "TCPOPTSTRIP" => {
             skip(cursor);
             return Ok(Kind::Unmodelled);
         }
@@ -46,7 +52,7 @@ pub(super) fn build(name: &str, cursor: &mut Cursor<'_>) -> Result<Kind, Odd> {
     Ok(Kind::Target(target))
 }
 
-fn skip(cursor: &mut Cursor<'_>) {
+pub(super) fn skip(cursor: &mut Cursor<'_>) {
     while cursor.next().is_some() {}
 }
 
@@ -92,11 +98,16 @@ fn nat(cursor: &mut Cursor<'_>, to: &str) -> Result<NatRange, Odd> {
     Ok(NatRange { random, ..range })
 }
 
-/// `10.0.0.1`, `10.0.0.1-10.0.0.5:80-90`, `:80`. A shifted range (`:80-90/100`) is not modelled.
+/// `10.0.0.1`, `10.0.0.1-10.0.0.5:80-90`, `:80`, `:80-90/100`.
 fn nat_range(text: &str) -> Option<NatRange> {
     let (addrs, ports) = match text.split_once(':') {
-        Some((addrs, ports)) => (addrs, Some(nat_ports(ports)?)),
+        Some((addrs, ports)) => (addrs, Some(ports)),
         None => (text, None),
+    };
+    let (ports, base) = match ports.map(|p| p.split_once('/').ok_or(p)) {
+        Some(Ok((ports, base))) => (Some(nat_ports(ports)?), Some(base.parse().ok()?)),
+        Some(Err(ports)) => (Some(nat_ports(ports)?), None),
+        None => (None, None),
     };
     let addrs = match (addrs, addrs.split_once('-')) {
         ("", _) => None,
@@ -109,6 +120,7 @@ fn nat_range(text: &str) -> Option<NatRange> {
     Some(NatRange {
         addrs,
         ports,
+        base,
         random: false,
     })
 }
@@ -131,15 +143,15 @@ fn masquerade(cursor: &mut Cursor<'_>) -> Result<Target, Odd> {
 }
 
 fn redirect(cursor: &mut Cursor<'_>) -> Result<Target, Odd> {
-    let mut ports = None;
+    let (mut ports, mut random) = (None, false);
     while let Some(opt) = cursor.option() {
         match opt.name {
             "--to-ports" => ports = Some(cursor.read(opt, nat_ports)?),
-            "--random" | "--random-fully" => {}
+            "--random" | "--random-fully" => random = true,
             _ => return Err(opt.odd()),
         }
     }
-    Ok(Target::Redirect(ports))
+    Ok(Target::Redirect { ports, random })
 }
 
 fn netmap(cursor: &mut Cursor<'_>) -> Result<Target, Odd> {

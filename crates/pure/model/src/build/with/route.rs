@@ -126,6 +126,7 @@ fn kernel(link: &Link, dst: Ipv4Net, kind: RouteKind, scope: u8, src: Ipv4Addr) 
         protocol: "kernel".into(),
         prefsrc: Some(src),
         mtu: None,
+        advmss: None,
         nexthops: vec![hop],
         unsupported: None,
     }

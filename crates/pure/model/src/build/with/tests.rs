@@ -123,6 +123,7 @@ fn routes() {
         protocol: "static".into(),
         prefsrc: None,
         mtu: None,
+        advmss: None,
         nexthops: vec![hop],
         unsupported: None,
     };

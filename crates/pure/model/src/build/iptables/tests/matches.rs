@@ -1,11 +1,18 @@
 //! Matches.
 
-use super::{ip, is, isnt, link, net, netfilter, odd, one, rule};
-use crate::netfilter::{Match, Not, PortSide, RecentOp, Target, addr_type, ct_state};
+use super::{ip, is, isnt, link, net, odd, one, rule};
+use crate::netfilter::{
+    ChunkMode, Chunks, Conntrack, Match, Not, PortSide, RecentOp, Target, addr_type, ct_state, ct_status,
+};
 
 #[test]
 fn ports() {
-    let tcp = |sport, dport, flags| Match::Tcp { sport, dport, flags };
+    let tcp = |sport, dport, flags| Match::Tcp {
+        sport,
+        dport,
+        flags,
+        option: None,
+    };
     assert_eq!(
         one("-p tcp -m tcp --sport 1:5 ! --dport 80"),
         tcp(is((1, 5)), isnt((80, 80)), None)
@@ -29,7 +36,13 @@ fn ports() {
         "without -m tcp"
     );
     assert_eq!(one("-p tcp ! --dport 80"), tcp(None, isnt((80, 80)), None));
-    assert!(odd("-p tcp -m tcp --tcp-option 2").ends_with("match \"tcp\": option \"--tcp-option\" is not modelled"));
+    let option = Match::Tcp {
+        sport: None,
+        dport: is((80, 80)),
+        flags: None,
+        option: isnt(2),
+    };
+    assert_eq!(one("-p tcp -m tcp --dport 80 ! --tcp-option 2"), option);
     let udp = Match::Udp {
         sport: isnt((53, 53)),
         dport: is((1024, 65535)),
@@ -39,10 +52,28 @@ fn ports() {
         one("-p sctp -m sctp --dport 9"),
         Match::Sctp {
             sport: None,
-            dport: is((9, 9))
+            dport: is((9, 9)),
+            chunks: None,
         }
     );
-    assert!(odd("-p sctp -m sctp --dport 9 --chunk-types any INIT -j DROP").contains("--chunk-types"));
+    let chunks = |mode, list: &[(u8, Option<(u8, u8)>)], not| Match::Sctp {
+        sport: is((5, 5)),
+        dport: None,
+        chunks: Some(Not {
+            value: Chunks {
+                mode,
+                list: list.to_vec(),
+            },
+            not,
+        }),
+    };
+    let words = "-p sctp -m sctp --sport 5 ! --chunk-types any DATA:UBe,INIT";
+    let list = [(0, Some((7, 6))), (1, None)];
+    assert_eq!(one(words), chunks(ChunkMode::Any, &list, true));
+    let words = "-p sctp -m sctp --sport 5 --chunk-types only ABORT:T,ASCONF_ACK";
+    let list = [(6, Some((1, 1))), (128, None)];
+    assert_eq!(one(words), chunks(ChunkMode::Only, &list, false));
+    assert!(odd("-p sctp -m sctp --chunk-types any NOISE").contains("NOISE"));
     let multi = |ports, not, side| Match::Multiport {
         ports: Not { value: ports, not },
         side,
@@ -77,19 +108,9 @@ fn icmp() {
 
 #[test]
 fn conntrack() {
-    let empty = Match::Conntrack {
-        states: None,
-        dir: None,
-        proto: None,
-        orig_src: None,
-        orig_dst: None,
-        orig_dport: None,
-        orig_sport: None,
-        reply_src: None,
-        reply_dst: None,
-    };
-    assert_eq!(one("-m conntrack"), empty);
-    let full = Match::Conntrack {
+    let conntrack = |ct: Conntrack| Match::Conntrack(Box::new(ct));
+    assert_eq!(one("-m conntrack"), conntrack(Conntrack::default()));
+    let full = conntrack(Conntrack {
         states: is(ct_state::NEW | ct_state::RELATED | ct_state::SNAT),
         dir: Some(false),
         proto: is(6),
@@ -99,12 +120,13 @@ fn conntrack() {
         orig_sport: is((1, 2)),
         reply_src: is(net("1.1.1.1/32")),
         reply_dst: is(net("2.2.2.2/32")),
-    };
+        ..Conntrack::default()
+    });
     let words = "-m conntrack --ctstate NEW,RELATED,SNAT --ctproto 6 ! --ctorigsrc 10.0.0.0/8 --ctorigdst 1.2.3.4 \
         --ctreplsrc 1.1.1.1 --ctrepldst 2.2.2.2 --ctorigsrcport 1:2 ! --ctorigdstport 80 --ctdir REPLY";
     assert_eq!(one(words), full);
     let states = |words: &str| match one(words) {
-        Match::Conntrack { states, .. } => states,
+        Match::Conntrack(ct) => ct.states,
         other => panic!("{other:?}"),
     };
     let back = ct_state::RELATED | ct_state::ESTABLISHED | ct_state::DNAT;
@@ -113,8 +135,23 @@ fn conntrack() {
         states("-m state ! --state INVALID,UNTRACKED"),
         isnt(ct_state::INVALID | ct_state::UNTRACKED)
     );
-    assert!(odd("-m conntrack --ctstatus ASSURED").contains("--ctstatus"));
-    assert!(odd("-m conntrack --ctreplsrcport 5 --ctrepldstport 6").contains("--ctreplsrcport"));
+    let rest = conntrack(Conntrack {
+        status: is(ct_status::SEEN_REPLY | ct_status::ASSURED | ct_status::CONFIRMED),
+        reply_sport: isnt((5, 5)),
+        reply_dport: is((6, 7)),
+        expire: isnt((9, 9)),
+        ..Conntrack::default()
+    });
+    let words =
+        "-m conntrack ! --ctreplsrcport 5 --ctrepldstport 6:7 --ctstatus SEEN_REPLY,ASSURED,CONFIRMED ! --ctexpire 9";
+    assert_eq!(one(words), rest);
+    let none = conntrack(Conntrack {
+        status: is(0),
+        expire: is((5, 10)),
+        ..Conntrack::default()
+    });
+    assert_eq!(one("-m conntrack --ctstatus NONE --ctexpire 5:10"), none);
+    assert!(odd("-m conntrack --ctstatus DYING").contains("DYING"));
 }
 
 #[test]
@@ -203,12 +240,23 @@ fn chance() {
         op,
         seconds,
         hitcount,
+        rttl: false,
+        mask: u32::MAX,
         source,
         not,
     };
     let words = "-m recent --set --name X --mask 255.255.255.255 --rdest";
     assert_eq!(one(words), recent(RecentOp::Set, "X", None, None, false, false));
-    let words = "-m recent ! --rcheck --seconds 5 --hitcount 3 --rttl --name DEFAULT --mask 255.255.255.255 --rsource";
+    let words = "-m recent --rcheck --rttl --name X --mask 255.255.255.0 --rsource";
+    assert!(matches!(
+        one(words),
+        Match::Recent {
+            rttl: true,
+            mask: 0xffff_ff00,
+            ..
+        }
+    ));
+    let words = "-m recent ! --rcheck --seconds 5 --hitcount 3 --name DEFAULT --mask 255.255.255.255 --rsource";
     assert_eq!(
         one(words),
         recent(RecentOp::Check, "DEFAULT", Some(5), Some(3), true, true)
@@ -313,37 +361,4 @@ fn the_rest_of_the_matches() {
     assert!(odd("-m").contains("-m has no name"));
     assert!(odd("-m mark --mark").contains("has no value"));
     assert!(odd("-p tcp -m tcp --dport http").contains("http"));
-}
-
-#[test]
-fn sets() {
-    let Match::Set {
-        members,
-        source: true,
-        not: false,
-    } = one("-m set --match-set good src")
-    else {
-        panic!()
-    };
-    assert_eq!(*members, [net("10.0.0.0/8"), net("10.1.1.1/32")]);
-    assert!(matches!(
-        one("-m set ! --match-set good dst"),
-        Match::Set {
-            source: false,
-            not: true,
-            ..
-        }
-    ));
-    assert!(odd("-m set --match-set holes src").ends_with("set \"holes\": exceptions (nomatch) are not modelled"));
-    assert!(odd("-m set --match-set pairs src").contains("ipset.save:7: set \"pairs\": type hash:ip,port"));
-    assert!(odd("-m set --match-set pairs dst,dst").contains("not modelled"));
-    let text = "*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -m set --match-set good src\nCOMMIT\n";
-    let (netfilter, gaps) = netfilter(&[("iptables-save", text), ("iptables-legacy-save", ""), ("nft.json", "")]);
-    let Match::Unsupported(gap) = netfilter.tables[0].chains[0].rules[0].matches[0] else {
-        panic!()
-    };
-    assert_eq!(
-        (gaps.get(gap).path.as_str(), gaps.get(gap).why.as_str()),
-        ("outside/a/ipset.save", "not collected")
-    );
 }

@@ -2,6 +2,8 @@
 
 mod matches;
 mod saves;
+mod sets;
+mod sockets;
 mod targets;
 
 use crate::netfilter::{Hook, IfPattern, Match, Netfilter, Not, Rule, Target};

@@ -1,7 +1,7 @@
 //! Targets.
 
 use super::{ip, net, odd, rule, target};
-use crate::netfilter::{NatRange, RejectWith, Target};
+use crate::netfilter::{NatRange, RejectWith, Target, TtlOp};
 
 #[test]
 fn verdicts() {
@@ -36,7 +36,7 @@ fn verdicts() {
     ] {
         assert_eq!(target(words), Target::Continue, "{words}");
     }
-    assert!(matches!(target("TCPMSS --clamp-mss-to-pmtu"), Target::Unmodelled(_)));
+    assert!(matches!(target("ECN --ecn-tcp-remove"), Target::Unmodelled(_)));
     for words in [
         "NFQUEUE --queue-num 5",
         "TPROXY --on-port 5 --on-ip 0.0.0.0",
@@ -56,7 +56,14 @@ fn verdicts() {
 #[test]
 fn nat_targets() {
     let one = |addr: &str| Some((ip(addr), ip(addr)));
-    let dnat = |addrs, ports, random| Target::Dnat(NatRange { addrs, ports, random });
+    let dnat = |addrs, ports, random| {
+        Target::Dnat(NatRange {
+            addrs,
+            ports,
+            base: None,
+            random,
+        })
+    };
     assert_eq!(
         target("DNAT --to-destination 10.0.0.1:80"),
         dnat(one("10.0.0.1"), Some((80, 80)), false)
@@ -71,13 +78,24 @@ fn nat_targets() {
         target("DNAT --to-destination 10.0.0.1 --persistent"),
         dnat(one("10.0.0.1"), None, false)
     );
-    assert!(matches!(
+    let shifted = NatRange {
+        addrs: one("10.0.0.1"),
+        ports: Some((80, 90)),
+        base: Some(100),
+        random: false,
+    };
+    assert_eq!(
         target("DNAT --to-destination 10.0.0.1:80-90/100"),
+        Target::Dnat(shifted)
+    );
+    assert!(matches!(
+        target("DNAT --to-destination 10.0.0.1:80/"),
         Target::Unsupported(_)
     ));
     let snat = NatRange {
         addrs: one("10.0.0.1"),
         ports: None,
+        base: None,
         random: false,
     };
     assert_eq!(target("SNAT --to-source 10.0.0.1"), Target::Snat(snat));
@@ -93,9 +111,34 @@ fn nat_targets() {
         random: true,
     };
     assert_eq!(target("MASQUERADE --to-ports 1-2 --random-fully"), both);
-    assert_eq!(target("REDIRECT --to-ports 80"), Target::Redirect(Some((80, 80))));
-    assert_eq!(target("REDIRECT"), Target::Redirect(None));
+    let redirect = |ports, random| Target::Redirect { ports, random };
+    assert_eq!(target("REDIRECT --to-ports 80"), redirect(Some((80, 80)), false));
+    assert_eq!(
+        target("REDIRECT --to-ports 80-81 --random"),
+        redirect(Some((80, 81)), true)
+    );
+    assert_eq!(target("REDIRECT"), redirect(None, false));
     assert_eq!(target("NETMAP --to 10.0.0.0/24"), Target::Netmap(net("10.0.0.0/24")));
+}
+
+#[test]
+fn header_targets() {
+    let tos = |value, mask| Target::Tos { value, mask };
+    assert_eq!(target("DSCP --set-dscp 0x2e"), tos(0xb8, 0xfc));
+    assert_eq!(target("TOS --set-tos 0x10/0x3f"), tos(0x10, 0x3f));
+    assert_eq!(target("TOS --set-tos 0x10"), tos(0x10, 0xff));
+    assert_eq!(target("TOS --and-tos 0x10"), tos(0, 0xef));
+    assert_eq!(target("TOS --or-tos 0x10"), tos(0x10, 0x10));
+    assert_eq!(target("TOS --xor-tos 0x10"), tos(0x10, 0));
+    assert_eq!(target("TCPMSS --clamp-mss-to-pmtu"), Target::TcpMss(None));
+    assert_eq!(target("TCPMSS --set-mss 1300"), Target::TcpMss(Some(1300)));
+    let ttl = |op, value| Target::Ttl { op, value };
+    assert_eq!(target("TTL --ttl-set 64"), ttl(TtlOp::Set, 64));
+    assert_eq!(target("TTL --ttl-dec 1"), ttl(TtlOp::Dec, 1));
+    assert_eq!(target("TTL --ttl-inc 1"), ttl(TtlOp::Inc, 1));
+    assert!(odd("-j DSCP --set-dscp 0x40").contains("0x40"));
+    assert!(odd("-j TCPMSS").contains("--set-mss is missing"));
+    assert!(odd("-j TCPMSS --set-mss 99999").contains("99999"));
 }
 
 #[test]

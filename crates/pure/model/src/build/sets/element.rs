@@ -1,0 +1,196 @@
+//! The elements that a line of `ipset save` means: `10.0.0.0/24,tcp:80-81,10.0.0.1`.
+
+use crate::build::iptables::{network, number, protocol};
+use crate::netfilter::{Dim, IpSet, SetElem};
+use netwhy_wire::Mac;
+use std::net::Ipv4Addr;
+
+/// Elements that one line may say.
+const LINE_MAX: usize = 1 << 16;
+
+/// Names of ICMP types and codes (`lib/icmp.c` of ipset).
+const ICMP: [(&str, u8, u8); 28] = [
+    ("echo-reply", 0, 0),
+    ("pong", 0, 0),
+    ("network-unreachable", 3, 0),
+    ("host-unreachable", 3, 1),
+    ("protocol-unreachable", 3, 2),
+    ("port-unreachable", 3, 3),
+    ("fragmentation-needed", 3, 4),
+    ("source-route-failed", 3, 5),
+    ("network-unknown", 3, 6),
+    ("host-unknown", 3, 7),
+    ("network-prohibited", 3, 9),
+    ("host-prohibited", 3, 10),
+    ("TOS-network-unreachable", 3, 11),
+    ("TOS-host-unreachable", 3, 12),
+    ("communication-prohibited", 3, 13),
+    ("host-precedence-violation", 3, 14),
+    ("precedence-cutoff", 3, 15),
+    ("source-quench", 4, 0),
+    ("network-redirect", 5, 0),
+    ("host-redirect", 5, 1),
+    ("echo-request", 8, 0),
+    ("ping", 8, 0),
+    ("router-advertisement", 9, 0),
+    ("router-solicitation", 10, 0),
+    ("ttl-zero-during-transit", 11, 0),
+    ("ttl-zero-during-reassembly", 11, 1),
+    ("timestamp-request", 13, 0),
+    ("timestamp-reply", 14, 0),
+];
+
+/// Elements of one member; `None` if it is not understood, or says too many.
+pub(super) fn read(set: &IpSet, text: &str) -> Option<Vec<SetElem>> {
+    let dims = set.kind.dims();
+    let words: Vec<&str> = text.split(',').collect();
+    // `bitmap:ip,mac` has elements without a MAC.
+    if words.len() > dims.len() || words.is_empty() || words.len() < dims.len() && !dims.contains(&Dim::Mac) {
+        return None;
+    }
+    let mut all = vec![SetElem::default()];
+    // Whether an address was read already.
+    let mut second = false;
+    for (dim, word) in dims.iter().zip(words) {
+        let parts = part(set, *dim, word, second)?;
+        if all.len().saturating_mul(parts.len()) > LINE_MAX {
+            return None;
+        }
+        all = all
+            .iter()
+            .flat_map(|e| parts.iter().map(|p| joined(e, p, *dim, second)))
+            .collect();
+        second |= matches!(dim, Dim::Ip | Dim::Net);
+    }
+    Some(all)
+}
+
+/// One part of an element, alone.
+fn part(set: &IpSet, dim: Dim, word: &str, second: bool) -> Option<Vec<SetElem>> {
+    let at = |ip: u32, cidr: u8| {
+        if second {
+            SetElem {
+                ip2: ip,
+                cidr2: cidr,
+                ..SetElem::default()
+            }
+        } else {
+            SetElem {
+                ip,
+                cidr,
+                ..SetElem::default()
+            }
+        }
+    };
+    Some(match dim {
+        Dim::Ip => {
+            let (low, high) = addresses(word)?;
+            if (high - low) as usize >= LINE_MAX {
+                return None;
+            }
+            let mut ips: Vec<u32> = (low..=high).map(|ip| ip & set.mask).collect();
+            ips.dedup();
+            ips.into_iter().map(|ip| at(ip, set.ip_cidr())).collect()
+        }
+        Dim::Net => nets(word)?
+            .into_iter()
+            .map(|(ip, cidr)| at(ip & set.mask, cidr))
+            .collect(),
+        Dim::Port => {
+            let (proto, (low, high)) = port(word)?;
+            let one = |port| SetElem {
+                proto,
+                port,
+                ..SetElem::default()
+            };
+            (low..=high).map(one).collect()
+        }
+        Dim::AnyPort => {
+            let (low, high) = ports(word)?;
+            let one = |port| SetElem {
+                port,
+                ..SetElem::default()
+            };
+            (low..=high).map(one).collect()
+        }
+        Dim::Mac => vec![SetElem {
+            mac: word.parse::<Mac>().ok()?.0,
+            ..SetElem::default()
+        }],
+        Dim::Mark => vec![SetElem {
+            mark: number(word)? & set.markmask,
+            ..SetElem::default()
+        }],
+        Dim::Iface => {
+            let name = word.strip_prefix("physdev:");
+            vec![SetElem {
+                iface: name.unwrap_or(word).into(),
+                physdev: name.is_some(),
+                ..SetElem::default()
+            }]
+        }
+        Dim::Set => return None,
+    })
+}
+
+fn joined(e: &SetElem, part: &SetElem, dim: Dim, second: bool) -> SetElem {
+    let mut e = e.clone();
+    match dim {
+        Dim::Ip | Dim::Net if second => (e.ip2, e.cidr2) = (part.ip2, part.cidr2),
+        Dim::Ip | Dim::Net => (e.ip, e.cidr) = (part.ip, part.cidr),
+        Dim::Port | Dim::AnyPort => (e.proto, e.port) = (part.proto, part.port),
+        Dim::Mac => e.mac = part.mac,
+        Dim::Mark => e.mark = part.mark,
+        Dim::Iface => {
+            e.iface.clone_from(&part.iface);
+            e.physdev = part.physdev;
+        }
+        Dim::Set => {}
+    }
+    e
+}
+
+/// `10.0.0.1`, `10.0.0.0/24`, `10.0.0.1-10.0.0.9`: first and last address.
+pub(super) fn addresses(word: &str) -> Option<(u32, u32)> {
+    if let Some((low, high)) = word.split_once('-') {
+        let (low, high) = (low.parse::<Ipv4Addr>().ok()?, high.parse::<Ipv4Addr>().ok()?);
+        return (low <= high).then_some((low.into(), high.into()));
+    }
+    let net = network(word)?;
+    Some((net.network().into(), net.broadcast().into()))
+}
+
+/// Networks that cover a word exactly, as `ip_set_range_to_cidr()` cuts them.
+fn nets(word: &str) -> Option<Vec<(u32, u8)>> {
+    if !word.contains('-') {
+        let net = network(word)?;
+        return Some(vec![(net.network().into(), net.prefix_len())]);
+    }
+    let (low, high) = addresses(word)?;
+    let subnets = ipnet::Ipv4Subnets::new(low.into(), high.into(), 0);
+    Some(subnets.map(|n| (n.network().into(), n.prefix_len())).collect())
+}
+
+/// `80`, `80-90`.
+pub(super) fn ports(word: &str) -> Option<(u16, u16)> {
+    let (low, high) = word.split_once('-').unwrap_or((word, word));
+    let (low, high) = (low.parse().ok()?, high.parse().ok()?);
+    (low <= high).then_some((low, high))
+}
+
+/// `tcp:80-90`, `80`, `icmp:8/0`, `icmp:echo-request`, `gre:0`.
+fn port(word: &str) -> Option<(u8, (u16, u16))> {
+    let (proto, text) = match word.split_once(':') {
+        Some((proto, text)) => (protocol(proto)?, text),
+        None => (6, word),
+    };
+    if proto != 1 {
+        return Some((proto, ports(text)?));
+    }
+    let (kind, code) = match text.split_once('/') {
+        Some((kind, code)) => (kind.parse().ok()?, code.parse().ok()?),
+        None => ICMP.iter().find(|(n, ..)| *n == text).map(|(_, k, c)| (*k, *c))?,
+    };
+    let port = u16::from_be_bytes([kind, code]);
+    Some((proto, (port, port)))
+}

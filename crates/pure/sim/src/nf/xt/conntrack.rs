@@ -1,0 +1,77 @@
+//! `conntrack`.
+//!
+//! Kernel: `conntrack_mt()` (`net/netfilter/xt_conntrack.c`, 6.18).
+
+use super::header::port_hit;
+use super::{Hit, all};
+use crate::engine::Engine;
+use crate::skb::{CtInfo, CtRef, L4, Skb};
+use netwhy_model::netfilter::{Conntrack, Not, Ports, ct_state, ct_status};
+use netwhy_wire::tcp;
+
+pub(super) fn conntrack(eng: &mut Engine<'_>, want: &Conntrack, skb: &Skb) -> Hit {
+    if !all(want.states.as_ref(), |bits| bits & state(eng, skb) != 0) {
+        return Hit::No;
+    }
+    // Without a connection the state alone decides, and a rule that does not ask for it never matches.
+    let Some(ct) = skb.ct else {
+        return want.states.is_some().into();
+    };
+    let conn = &eng.conns[ct.entry];
+    let (o, r, any) = (conn.orig, conn.reply, conn.snat_port_any);
+    let inside = |port: u16| move |range: &Ports| (range.0..=range.1).contains(&port);
+    let hit = want.dir.is_none_or(|original| original != ct.reply)
+        && all(want.proto.as_ref(), |p| *p == o.proto)
+        && all(want.orig_src.as_ref(), |n| n.contains(&o.src))
+        && all(want.orig_dst.as_ref(), |n| n.contains(&o.dst))
+        && all(want.orig_dport.as_ref(), inside(o.dport))
+        && all(want.reply_src.as_ref(), |n| n.contains(&r.src))
+        && all(want.reply_dst.as_ref(), |n| n.contains(&r.dst))
+        && all(want.reply_sport.as_ref(), inside(r.sport))
+        && all(want.status.as_ref(), |bits| bits & status(eng, skb, ct) != 0);
+    if !hit {
+        return Hit::No;
+    }
+    let chosen = |eng: &mut Engine<'_>, port: u16, want: Option<&Not<Ports>>| {
+        want.is_none_or(|w| port_hit(eng, port, any, w.value).not(w.not) == Hit::Yes)
+    };
+    if !chosen(eng, o.sport, want.orig_sport.as_ref()) || !chosen(eng, r.dport, want.reply_dport.as_ref()) {
+        return Hit::No;
+    }
+    // How long an entry lives on depends on when it was last used.
+    match want.expire {
+        Some(_) => eng.oracle.state().into(),
+        None => Hit::Yes,
+    }
+}
+
+fn state(eng: &Engine<'_>, skb: &Skb) -> u8 {
+    let Some(ct) = skb.ct else {
+        return if skb.untracked {
+            ct_state::UNTRACKED
+        } else {
+            ct_state::INVALID
+        };
+    };
+    let conn = &eng.conns[ct.entry];
+    let state = match ct.info {
+        CtInfo::New => ct_state::NEW,
+        CtInfo::Established => ct_state::ESTABLISHED,
+        CtInfo::Related => ct_state::RELATED,
+    };
+    state | if conn.snat { ct_state::SNAT } else { 0 } | if conn.dnat { ct_state::DNAT } else { 0 }
+}
+
+/// `ct->status`: no connection here is expected, and a TCP connection is assured once its client has answered
+/// (`nf_conntrack_tcp_packet()`), one of UDP not before seconds have passed.
+fn status(eng: &Engine<'_>, skb: &Skb, ct: CtRef) -> u8 {
+    let conn = &eng.conns[ct.entry];
+    let flags = match skb.l4 {
+        L4::Tcp { flags, .. } => flags & tcp::SYN_ACK,
+        _ => 0,
+    };
+    let assured = conn.seen_reply && !ct.reply && flags == tcp::ACK;
+    (if conn.seen_reply { ct_status::SEEN_REPLY } else { 0 })
+        | (if assured { ct_status::ASSURED } else { 0 })
+        | (if conn.confirmed { ct_status::CONFIRMED } else { 0 })
+}

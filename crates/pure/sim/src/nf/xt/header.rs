@@ -1,0 +1,172 @@
+//! Matches of the headers.
+//!
+//! Kernel: `xt_tcpudp.c`, `xt_multiport.c`, `xt_iprange.c`, `xt_length.c`, `xt_hl.c`, `xt_dscp.c`,
+//! `xt_tcpmss.c`, `xt_mac.c`, `xt_pkttype.c` (`net/netfilter`), `icmp_match()` (`ip_tables.c`), 6.18.
+
+use super::u32::byte;
+use super::{Hit, all, is, sctp};
+use crate::engine::Engine;
+use crate::nf::nf_hook::Links;
+use crate::skb::{L4, PktType, Skb};
+use netwhy_model::Netns;
+use netwhy_model::link::LinkKind;
+use netwhy_model::netfilter::{Match, Not, PortSide, Ports};
+use netwhy_wire::Mac;
+use std::net::Ipv4Addr;
+
+/// Lowest and highest port that kernels choose by default (`ip_local_port_range`).
+pub(in crate::nf) const EPHEMERAL: Ports = (32768, 60999);
+/// `IPPROTO_SCTP`.
+const SCTP: u8 = 132;
+
+pub(super) fn transport(eng: &mut Engine<'_>, m: &Match, skb: &Skb) -> Hit {
+    match (m, &skb.l4) {
+        // xt_tcpudp.c: tcp_mt()
+        (
+            Match::Tcp {
+                sport,
+                dport,
+                flags,
+                option,
+            },
+            L4::Tcp { flags: f, .. },
+        ) => {
+            if !all(flags.as_ref(), |(mask, comp)| f & mask == *comp) {
+                return Hit::No;
+            }
+            let option = option.as_ref().map_or(Hit::Yes, |want| {
+                let has = skb.opts.has(*f, want.value);
+                has.map_or_else(Hit::Unknown, Hit::from).not(want.not)
+            });
+            match ports_hit(eng, skb, sport.as_ref(), dport.as_ref()) {
+                Hit::Yes => option,
+                other => other,
+            }
+        }
+        (Match::Udp { sport, dport }, L4::Udp { .. } | L4::Vxlan { .. }) => {
+            ports_hit(eng, skb, sport.as_ref(), dport.as_ref())
+        }
+        (Match::Sctp { sport, dport, chunks }, L4::Other(SCTP)) => {
+            let want = [sport.as_ref(), dport.as_ref()];
+            let said = sctp::sctp_mt(&|at| byte(skb, at), skb.len, want, chunks.as_ref());
+            // Nothing here makes such a packet: what is in one is often not known.
+            said.unwrap_or_else(|| eng.oracle.state()).into()
+        }
+        // ip_tables.c: icmp_match()
+        (Match::Icmp(want), L4::Icmp { kind, code, .. }) => {
+            is(want, |(k, c)| *k == 255 || k == kind && c.is_none_or(|c| c == *code)).into()
+        }
+        (Match::Multiport { ports, side }, _) => multiport(eng, skb, ports, *side),
+        _ => Hit::No,
+    }
+}
+
+fn ports_hit(eng: &mut Engine<'_>, skb: &Skb, sport: Option<&Not<Ports>>, dport: Option<&Not<Ports>>) -> Hit {
+    let Some((s, d)) = skb.ports() else { return Hit::No };
+    if !all(dport, |r| (r.0..=r.1).contains(&d)) {
+        return Hit::No;
+    }
+    match sport {
+        Some(want) => port_hit(eng, s, skb.sport_any, want.value).not(want.not),
+        None => Hit::Yes,
+    }
+}
+
+/// A port in a range; where it may be `any` of a kernel's choice, both may be true.
+pub(super) fn port_hit(eng: &mut Engine<'_>, port: u16, any: bool, (low, high): Ports) -> Hit {
+    if !any {
+        return (low..=high).contains(&port).into();
+    }
+    if low <= EPHEMERAL.0 && EPHEMERAL.1 <= high {
+        Hit::Yes
+    } else if high < EPHEMERAL.0 || EPHEMERAL.1 < low {
+        Hit::No
+    } else {
+        eng.oracle.state().into()
+    }
+}
+
+/// `xt_multiport.c: ports_match_v1()`.
+fn multiport(eng: &mut Engine<'_>, skb: &Skb, ports: &Not<Vec<Ports>>, side: PortSide) -> Hit {
+    let Some((s, d)) = skb.ports() else { return Hit::No };
+    let has = |port: u16| ports.value.iter().any(|r| (r.0..=r.1).contains(&port));
+    let hit = match side {
+        PortSide::Destination => has(d),
+        PortSide::Either if has(d) => true,
+        PortSide::Source | PortSide::Either if skb.sport_any => {
+            let all_inside = ports.value.iter().any(|r| r.0 <= EPHEMERAL.0 && EPHEMERAL.1 <= r.1);
+            let none = ports.value.iter().all(|r| r.1 < EPHEMERAL.0 || EPHEMERAL.1 < r.0);
+            if all_inside || none {
+                all_inside
+            } else {
+                return eng.oracle.state().into();
+            }
+        }
+        PortSide::Source | PortSide::Either => has(s),
+    };
+    (hit != ports.not).into()
+}
+
+pub(super) fn network(eng: &mut Engine<'_>, m: &Match, skb: &Skb) -> Hit {
+    match m {
+        Match::IpRange { src, dst } => {
+            let inside = |a: Ipv4Addr| move |r: &(Ipv4Addr, Ipv4Addr)| (r.0..=r.1).contains(&a);
+            (all(src.as_ref(), inside(skb.src)) && all(dst.as_ref(), inside(skb.dst))).into()
+        }
+        Match::PktType(want) => is(want, |kind| match skb.pkt_type {
+            PktType::Host => *kind == 0,
+            PktType::Broadcast => *kind == 1,
+            PktType::Multicast => *kind == 2,
+            PktType::OtherHost => *kind == 3,
+        })
+        .into(),
+        Match::Length(want) => length(eng, skb, want),
+        Match::Ttl { cmp, value, not } => {
+            let hit = match cmp {
+                -1 => skb.ttl < *value,
+                0 => skb.ttl == *value,
+                _ => skb.ttl > *value,
+            };
+            (hit != *not).into()
+        }
+        // xt_dscp.c: dscp_mt(), tos_mt()
+        Match::Dscp(want) => is(want, |dscp| skb.tos >> 2 == *dscp).into(),
+        Match::Tos(want) => is(want, |(value, mask)| skb.tos & mask == *value).into(),
+        // xt_tcpmss.c: tcpmss_mt(): a header without the option is in no range.
+        Match::TcpMss(want) => match skb.l4 {
+            L4::Tcp { .. } => is(want, |(low, high)| {
+                skb.opts.mss.is_some_and(|mss| (*low..=*high).contains(&mss))
+            })
+            .into(),
+            _ => Hit::No,
+        },
+        _ => Hit::No,
+    }
+}
+
+/// `xt_length.c: length_mt()`: of the IP packet.
+fn length(eng: &mut Engine<'_>, skb: &Skb, want: &Not<(u16, u16)>) -> Hit {
+    let (low, high) = want.value;
+    if skb.len_any {
+        return eng.oracle.state().into();
+    }
+    match skb.opts.unknown {
+        Some(gap) if matches!(skb.l4, L4::Tcp { .. }) => Hit::Unknown(gap),
+        _ => Hit::from((u32::from(low)..=u32::from(high)).contains(&skb.len)).not(want.not),
+    }
+}
+
+/// `xt_mac.c: mac_mt()`: nothing matches, not even with `!`, where there is no Ethernet header.
+pub(super) fn mac(ns: &Netns, skb: &Skb, links: Links, want: &Not<Mac>) -> Hit {
+    if has_ethernet(ns, links) {
+        is(want, |mac| *mac == skb.eth_src).into()
+    } else {
+        Hit::No
+    }
+}
+
+/// Whether the packet came by a link with Ethernet headers.
+pub(super) fn has_ethernet(ns: &Netns, links: Links) -> bool {
+    let link = ns.links.as_ref().ok().and_then(|l| l.get(links.iif));
+    link.is_some_and(|l| !matches!(l.kind, LinkKind::Loopback))
+}
