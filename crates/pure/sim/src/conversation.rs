@@ -178,11 +178,14 @@ fn tcp_retransmit_timer(eng: &mut Engine<'_>) {
     let Some(mut skb) = eng.client.syn.clone() else { return };
     let ns = eng.ns(eng.client.netns);
     let first = (eng.end.take(), eng.refusal_end.take(), eng.delivered.take());
+    let steps = eng.steps.len();
     eng.now_ms = TCP_TIMEOUT_INIT_MS;
     eng.begin(ns, &mut skb);
     eng.push(Item::LocalOut { netns: ns.id, skb });
     eng.run();
     if eng.client.result.is_none() {
+        // The story is that of the first one.
+        eng.steps.truncate(steps);
         (eng.end, eng.refusal_end, eng.delivered) = first;
     }
 }
