@@ -2,9 +2,28 @@
 
 use crate::Netns;
 use nix::fcntl::OFlag;
-use nix::sys::stat::Mode;
+use nix::sys::stat::{Mode, SFlag};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// `/dev/net/tun`, or, where nobody made that file, one of our own.
+fn open_tun() -> io::Result<OwnedFd> {
+    let flags = OFlag::O_RDWR | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+    match nix::fcntl::open("/dev/net/tun", flags, Mode::empty()) {
+        Err(nix::Error::ENOENT) => {}
+        other => return other.map_err(crate::io),
+    }
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let path = std::env::temp_dir().join(format!("netwhy-tun-{}-{number}", std::process::id()));
+    // Character device 10:200 (Documentation/admin-guide/devices.txt).
+    let mode = Mode::S_IRUSR | Mode::S_IWUSR;
+    nix::sys::stat::mknod(&path, SFlag::S_IFCHR, mode, nix::sys::stat::makedev(10, 200)).map_err(crate::io)?;
+    let fd = nix::fcntl::open(&path, flags, Mode::empty()).map_err(crate::io);
+    std::fs::remove_file(&path)?;
+    fd
+}
 
 /// One TAP device. It goes away with this value.
 #[derive(Debug)]
@@ -23,8 +42,7 @@ impl Tap {
         }
         let name = name.to_owned();
         netns.run(move || {
-            let flags = OFlag::O_RDWR | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-            let fd = nix::fcntl::open("/dev/net/tun", flags, Mode::empty()).map_err(crate::io)?;
+            let fd = open_tun()?;
             // SAFETY: all fields of `ifreq` may be zero.
             let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
             for (to, from) in request.ifr_name.iter_mut().zip(name.bytes()) {

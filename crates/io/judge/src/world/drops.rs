@@ -110,6 +110,8 @@ fn sweep(name: &str) {
 
 impl Drop for Drops {
     fn drop(&mut self) {
+        // An open pipe keeps the instance.
+        self.pipe = None;
         let _ = self.write("events/skb/kfree_skb/enable", "0");
         let _ = fs::remove_dir(&self.dir);
     }

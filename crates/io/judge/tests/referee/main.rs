@@ -1,0 +1,140 @@
+//! The kernel judges the simulator, packet by packet: small cases of the past, 300 worlds of fixed seeds, some fresh ones.
+//!
+//! This program has no test harness. With arguments it judges what they say: `--seed N --worlds N --sets N --packets N
+//! --conversations N --threads N --features`.
+
+use netwhy_judge::referee::Sickbay;
+use netwhy_judge::referee::court::{Options, Sitting, sit};
+use netwhy_judge::referee::packets::Case;
+use netwhy_judge::world::{Drops, recipes};
+use netwhy_sys::Netns;
+use netwhy_sys::tap::Tap;
+use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+const CASES: &str = include_str!("cases.txt");
+const SICKBAY: &str = include_str!("../../sickbay.toml");
+
+/// The suite of every run: two idle cores take two minutes for it.
+const SEED: u64 = 1;
+const WORLDS: u64 = 300;
+const RULE_SETS: u32 = 4;
+const PACKETS: u64 = 200_000;
+/// Worlds that nobody has seen.
+const FRESH: u64 = 30;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    if args.iter().any(|a| a == "--list") {
+        return ExitCode::SUCCESS;
+    }
+    if let Some(missing) = missing() {
+        println!("not run: needs {missing}\ntest result: ok. 0 passed; 0 failed; 3 ignored");
+        return ExitCode::SUCCESS;
+    }
+    if args
+        .iter()
+        .any(|a| a.starts_with("--seed") || a == "--worlds" || a == "--conversations")
+    {
+        return asked(&args);
+    }
+    let long = std::env::var_os("NETWHY_LONG").is_some_and(|v| v == "1");
+    let mut failed = Vec::new();
+    if !cases() {
+        failed.push("cases");
+    }
+    let fixed = judge(&options(SEED, WORLDS, RULE_SETS, PACKETS));
+    if fixed.disagreements > 0 || !fixed.healed.is_empty() || fixed.packets < PACKETS {
+        failed.push("fixed seeds");
+    }
+    for entry in &fixed.healed {
+        println!("sickbay.toml: matches nothing any more: {entry}");
+    }
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
+    let fresh = judge(&options(now, FRESH, RULE_SETS, PACKETS / WORLDS * FRESH));
+    if fresh.disagreements > 0 && long {
+        failed.push("fresh seeds");
+    }
+    let verdict = if failed.is_empty() { "ok" } else { "FAILED" };
+    println!(
+        "{}test result: {verdict}. {} passed; {} failed; 0 ignored",
+        failed.iter().map(|f| format!("failed: {f}\n")).collect::<String>(),
+        3 - failed.len(),
+        failed.len()
+    );
+    ExitCode::from(u8::from(!failed.is_empty()))
+}
+
+/// What the worlds need and is not there.
+fn missing() -> Option<String> {
+    let netns = match Netns::create() {
+        Ok(netns) => netns,
+        Err(e) => return Some(format!("CAP_SYS_ADMIN ({e})")),
+    };
+    if let Err(e) = Tap::create(&netns, "try") {
+        return Some(format!("TAP devices ({e})"));
+    }
+    Drops::of_thread("nwref-try").err().map(|e| format!("tracefs ({e})"))
+}
+
+fn options(seed: u64, worlds: u64, rule_sets: u32, packets: u64) -> Options {
+    Options {
+        seed,
+        worlds,
+        rule_sets,
+        packets,
+        conversations: 0,
+        budget: None,
+        threads: 2,
+        sickbay: Sickbay::read(SICKBAY).expect("sickbay.toml"),
+    }
+}
+
+fn judge(options: &Options) -> Sitting {
+    sit(options, &mut |line| println!("{line}")).expect("namespaces")
+}
+
+fn asked(args: &[String]) -> ExitCode {
+    let number = |name: &str, default: u64| {
+        let at = args.iter().position(|a| a == name);
+        at.and_then(|at| args.get(at + 1)?.parse().ok()).unwrap_or(default)
+    };
+    let worlds = number("--worlds", 20);
+    let sets = number("--sets", 4);
+    let options = Options {
+        conversations: number("--conversations", 0),
+        threads: number("--threads", 2) as u32,
+        ..options(
+            number("--seed", 1),
+            worlds,
+            sets as u32,
+            number("--packets", worlds * sets * 170),
+        )
+    };
+    let sitting = judge(&options);
+    if args.iter().any(|a| a == "--features") {
+        for (key, count) in &sitting.frames.features {
+            println!("{count:9} {key}");
+        }
+    }
+    ExitCode::from(u8::from(sitting.disagreements > 0))
+}
+
+/// Disagreements of the past, made small and mended.
+fn cases() -> bool {
+    const NAME: &str = "nwref-cases";
+    let work = || {
+        let mut drops = Drops::of_thread(NAME).expect("drop reasons");
+        let mut good = true;
+        for recipe in recipes(&[("cases", CASES)]) {
+            let judged = Case::read(&recipe.lines).and_then(|case| case.judge(&mut drops));
+            if judged != Ok(None) {
+                println!("WRONG {}: {judged:?}", recipe.name);
+                good = false;
+            }
+        }
+        good
+    };
+    let thread = std::thread::Builder::new().name(NAME.to_owned()).spawn(work);
+    thread.expect("thread").join().expect("no panic")
+}
