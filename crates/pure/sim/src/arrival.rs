@@ -97,6 +97,8 @@ pub struct Frame {
     pub inner: Option<Tuple>,
     /// The source port may be any other of the range.
     pub port_any: bool,
+    /// So may the destination port.
+    pub dport_any: bool,
 }
 
 /// One way that the model reacts to the last frame of a script.
@@ -239,6 +241,7 @@ impl Frame {
                 dport: t.dport,
             }),
             port_any: skb.sport_any,
+            dport_any: skb.dport_any,
         }
     }
 }

@@ -178,15 +178,15 @@ fn tcp_retransmit_timer(eng: &mut Engine<'_>) {
     let Some(mut skb) = eng.client.syn.clone() else { return };
     let ns = eng.ns(eng.client.netns);
     let first = (eng.end.take(), eng.refusal_end.take(), eng.delivered.take());
-    let steps = eng.steps.len();
-    eng.now_ms = TCP_TIMEOUT_INIT_MS;
+    let (steps, now_ms) = (eng.steps.len(), std::mem::replace(&mut eng.now_ms, TCP_TIMEOUT_INIT_MS));
     eng.begin(ns, &mut skb);
     eng.push(Item::LocalOut { netns: ns.id, skb });
     eng.run();
     if eng.client.result.is_none() {
-        // The story is that of the first one.
-        eng.steps.truncate(steps);
+        // As lost as the first.
         (eng.end, eng.refusal_end, eng.delivered) = first;
+        eng.steps.truncate(steps);
+        eng.now_ms = now_ms;
     }
 }
 

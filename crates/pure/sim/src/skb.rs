@@ -61,6 +61,8 @@ pub(crate) struct Skb {
     pub route: Option<Dst>,
     /// The source port was chosen by a kernel: any of `ip_local_port_range`.
     pub sport_any: bool,
+    /// It answers a packet whose source port is any.
+    pub dport_any: bool,
     /// Number of the packet in the conversation.
     pub packet: u16,
     /// Its loss ends the conversation (not an ICMP error or a reset).
@@ -229,6 +231,7 @@ impl Skb {
             attached: false,
             route: None,
             sport_any: false,
+            dport_any: false,
             packet: 0,
             main: true,
             reply: false,

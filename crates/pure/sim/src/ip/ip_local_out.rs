@@ -28,7 +28,7 @@ pub(crate) fn ip_local_out<'a>(eng: &mut Engine<'a>, ns: &'a Netns, mut skb: Skb
 }
 
 /// The packet that the client's own system call sends; what a tunnel wraps around it fails in silence.
-fn is_clients(skb: &Skb) -> bool {
+pub(super) fn is_clients(skb: &Skb) -> bool {
     skb.packet == 0 && !matches!(skb.l4, L4::Vxlan { .. })
 }
 

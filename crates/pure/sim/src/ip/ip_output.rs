@@ -2,6 +2,7 @@
 //!
 //! Kernel: `ip_output()`, `ip_mc_output()`, `ip_finish_output()`, `ip_do_fragment()` (`net/ipv4/ip_output.c`, 6.18).
 
+use super::ip_local_out::is_clients;
 use crate::engine::{Engine, Item};
 use crate::neigh::neigh_output;
 use crate::nf::{Hooked, nf_hook};
@@ -21,6 +22,9 @@ pub(crate) fn ip_output<'a>(eng: &mut Engine<'a>, ns: &'a Netns, mut skb: Skb, i
         to_self(eng, ns, &skb);
     }
     if nf_hook(eng, ns, Hook::PostRouting, &mut skb, iif, route.dev) == Hooked::Drop {
+        if iif == 0 && is_clients(&skb) {
+            eng.client_denied();
+        }
         return;
     }
     let link_mtu = || ns.links.as_ref().ok()?.get(route.dev).map(|l| l.mtu);

@@ -10,6 +10,7 @@ use crate::engine::Engine;
 use crate::route::{InputError, ip_route_input};
 use crate::skb::{DstKind, L4, Skb};
 use crate::state::{Asker, Learned, Vtep};
+use netwhy_model::fib::{Fib, RouteKind};
 use netwhy_model::link::{Link, LinkKind, Vxlan};
 use netwhy_model::{GapId, Netns, NetnsId};
 use netwhy_wire::Mac;
@@ -279,6 +280,14 @@ impl Ask {
     }
 }
 
+/// A local route of a subnet (`ip addr add` on `lo`, or given by hand) makes all of it the host's own.
+fn is_local(fib: &Fib, target: Ipv4Addr) -> bool {
+    let table = fib.tables.get(&RT_TABLE_LOCAL);
+    fib.custom_local_routes || table.is_some_and(|t| t.matching(target).any(|r| r.kind == RouteKind::Local))
+}
+
+const RT_TABLE_LOCAL: u32 = 255;
+
 /// Neither an own address nor a proxy's business: no need to route the request. Most receivers of a flood are such.
 fn cannot_answer(ns: &Netns, link: &Link, target: Ipv4Addr) -> bool {
     let (Ok(links), Ok(fib), Ok(neigh)) = (&ns.links, &ns.fib, &ns.neigh) else {
@@ -286,6 +295,6 @@ fn cannot_answer(ns: &Netns, link: &Link, target: Ipv4Addr) -> bool {
     };
     link.conf.proxy_arp == Ok(false)
         && links.holding(target).is_none()
-        && !fib.custom_local_routes
+        && !is_local(fib, target)
         && neigh.proxy.is_empty()
 }

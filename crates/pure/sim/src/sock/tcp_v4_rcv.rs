@@ -88,6 +88,7 @@ fn answer(eng: &mut Engine<'_>, ns: &Netns, skb: &Skb, flags: u8, main: bool) {
     back = back.with_opts(skb.opts.agreed(TcpOpts::offered(ns)));
     back.sk = Some((ns.id, flags & tcp::RST == 0));
     back.main = main;
+    back.dport_any = skb.sport_any;
     if flags & tcp::RST != 0 {
         // tcp_v4_send_reset(): what came decides.
         back.tos = skb.tos & !INET_ECN_MASK;

@@ -1,6 +1,7 @@
 //! Rules of firewalls, and rules without a plan.
 
 use super::draw::{Draw, Host, Role, network, put};
+use std::net::Ipv4Addr;
 
 /// Base chains of the tables.
 const CHAINS: [(&str, &[&str]); 5] = [
@@ -123,7 +124,10 @@ impl Draw {
 
     /// A port may be changed only where the protocol is given.
     fn nat(&mut self, chain: &str, what: &str) -> String {
-        let addr = self.some_addr();
+        let addr = match self.one_in(10) {
+            true => Ipv4Addr::LOCALHOST,
+            false => self.some_addr(),
+        };
         let ports = what.starts_with("-p tcp") || what.starts_with("-p udp");
         match chain {
             "PREROUTING" | "OUTPUT" => match self.random.range(1, 3) {

@@ -158,7 +158,7 @@ impl Draw {
                 let mtu = self.pick(&["1400", "576", "9000"]);
                 put!(self, "{name} ip link set {dev} mtu {mtu}");
             }
-            3 => {
+            3 if !link.bridge => {
                 self.feature("link without ARP");
                 put!(self, "{name} ip link set {dev} arp off");
             }

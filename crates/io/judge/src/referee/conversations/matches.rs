@@ -1,6 +1,6 @@
 //! Matches of rules.
 
-use super::draw::{Draw, Host, network};
+use super::draw::{Draw, Host, network, put};
 
 impl Draw {
     /// One match that the chain allows, with a blank at the end.
@@ -63,6 +63,7 @@ impl Draw {
             }
             17 if host.links.iter().any(|l| l.port) => self.physdev(host, chain),
             18 if chain == "FORWARD" => format!("-m mac {not}--mac-source 02:00:00:00:00:01"),
+            15 => self.set(host, not),
             19 => format!(
                 "-m statistic --mode random --probability {}",
                 self.pick(&["0.5", "0.3"])
@@ -72,6 +73,20 @@ impl Draw {
         let name = text.split_whitespace().nth(1).unwrap_or_default();
         self.feature(&format!("match {name}"));
         text + " "
+    }
+
+    /// A set of its own, with some addresses.
+    fn set(&mut self, host: &Host, not: &str) -> String {
+        self.tables += 1;
+        let (name, n) = (format!("S{}", self.tables), &host.name);
+        let nets = self.one_in(2);
+        put!(self, "{n} ipset create {name} hash:{}", if nets { "net" } else { "ip" });
+        for _ in 0..self.random.range(1, 3) {
+            let addr = self.some_addr();
+            let member = if nets { network(addr, 24) } else { addr.to_string() };
+            put!(self, "{n} ipset add {name} {member} -exist");
+        }
+        format!("-m set {not}--match-set {name} {}", self.pick(&["src", "dst"]))
     }
 
     fn physdev(&mut self, host: &Host, chain: &str) -> String {

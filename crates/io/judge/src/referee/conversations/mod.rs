@@ -2,7 +2,7 @@
 //!
 //! | module | what it draws |
 //! |---|---|
-//! | [`topology`], [`routers`] | hosts and links: routers, nodes with bridges and pods, VXLAN, point to point, two ways |
+//! | [`topology`], [`routers`], [`tunnel`] | hosts and links: routers, nodes with bridges and pods, VXLAN, point to point, two ways |
 //! | [`routing`] | routes of every type, rules, several tables |
 //! | [`links`] | sysctls, bridge ports, neighbours, addresses, links |
 //! | [`services`] | rules as kube-proxy and flannel write them |
@@ -22,6 +22,7 @@ mod routing;
 mod services;
 mod shrink;
 mod topology;
+mod tunnel;
 
 use crate::world::{Drops, Recipe, Row, World, question};
 use draw::Draw;

@@ -176,46 +176,6 @@ impl Draw {
         }
     }
 
-    /// `flannel.1` on both nodes: with entries for everything, or with flooding and learning.
-    fn tunnel(&mut self, nodes: [&str; 2], underlay: [&str; 2]) {
-        let learning = self.one_in(4);
-        self.feature(if learning { "vxlan learning" } else { "vxlan static" });
-        let how = if learning { "" } else { " nolearning" };
-        for (i, node) in nodes.into_iter().enumerate() {
-            let (net, local) = (i + 1, underlay[i]);
-            put!(
-                self,
-                "{node} ip link add flannel.1 address 02:00:00:00:00:0{net} type vxlan id 1 dstport 8472 local {local} dev eth0{how}"
-            );
-            self.link(node, "flannel.1");
-            self.addr(node, "flannel.1", [10, net as u8, 0, 0], 32);
-            put!(self, "{node} ip link set flannel.1 up");
-        }
-        for (i, node) in nodes.into_iter().enumerate() {
-            let (peer, remote) = (2 - i, underlay[1 - i]);
-            put!(
-                self,
-                "{node} ip route add 10.{peer}.0.0/24 via 10.{peer}.0.0 dev flannel.1 onlink"
-            );
-            let mac = format!("02:00:00:00:00:0{peer}");
-            if learning {
-                put!(
-                    self,
-                    "{node} bridge fdb append 00:00:00:00:00:00 dev flannel.1 dst {remote} self permanent"
-                );
-            } else {
-                put!(
-                    self,
-                    "{node} ip neigh add 10.{peer}.0.0 lladdr {mac} dev flannel.1 nud permanent"
-                );
-                put!(
-                    self,
-                    "{node} bridge fdb append {mac} dev flannel.1 dst {remote} self permanent"
-                );
-            }
-        }
-    }
-
     /// Pods at links of their own, as Calico has them.
     fn point_to_point(&mut self) {
         self.feature("topology point to point");

@@ -235,7 +235,8 @@ fn is_noise(drop: &str) -> bool {
 }
 
 fn alike(model: &Frame, kernel: &Frame) -> bool {
-    let port = model.ports == kernel.ports || (model.port_any && model.ports.1 == kernel.ports.1);
+    let port =
+        (model.port_any || model.ports.0 == kernel.ports.0) && (model.dport_any || model.ports.1 == kernel.ports.1);
     // Ports of protocols that have none here.
     let quoted = match (&model.inner, &kernel.inner) {
         (Some(m), Some(k)) if !matches!(m.proto.0, 1 | 6 | 17) => {
@@ -248,6 +249,7 @@ fn alike(model: &Frame, kernel: &Frame) -> bool {
             inner: kernel.inner,
             ports: kernel.ports,
             port_any: false,
+            dport_any: false,
             ..model.clone()
         } == *kernel
 }

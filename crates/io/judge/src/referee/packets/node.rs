@@ -269,5 +269,6 @@ pub fn frame_of(bytes: &[u8]) -> Option<Frame> {
         flags,
         inner,
         port_any: false,
+        dport_any: false,
     })
 }
