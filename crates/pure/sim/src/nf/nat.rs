@@ -81,7 +81,7 @@ fn free_tuple(eng: &mut Engine<'_>, entry: usize) {
     let taken = |eng: &Engine<'_>, dport: u16| {
         let wanted = Tuple { dport, ..reply };
         let same = |c: &Conn| c.reply == wanted || c.orig == wanted;
-        let other = |(i, c): (usize, &Conn)| i != entry && c.netns == netns && c.confirmed && same(c);
+        let other = |(i, c): (usize, &Conn)| i != entry && c.netns == netns && c.confirmed && !c.dead && same(c);
         eng.conns.iter().enumerate().any(other)
     };
     if reply.proto == 1 || !taken(eng, reply.dport) {
