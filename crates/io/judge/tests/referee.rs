@@ -82,7 +82,8 @@ fn main() -> ExitCode {
     }
     if args.iter().any(|a| a == "--features") {
         for (key, count) in &sum.features {
-            println!("{count:9} {key}");
+            let worlds = sum.worlds_of.get(key).copied().unwrap_or(0);
+            println!("{count:9} {worlds:5} {key}");
         }
     }
     for (key, count) in &sum.gaps {

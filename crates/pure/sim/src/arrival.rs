@@ -99,6 +99,17 @@ pub struct Frame {
     pub port_any: bool,
 }
 
+/// One use of something that the model knows: a match, a target, a kind of route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Used {
+    /// `match`, `target`, `route` and so on.
+    pub area: &'static str,
+    /// As [`Match::name()`](netwhy_model::netfilter::Match::name) and its kin say.
+    pub name: &'static str,
+    /// `hit`, `miss` or `unknown` of what has such; else empty.
+    pub outcome: &'static str,
+}
+
 /// One way that the model reacts to the last frame of a script.
 #[derive(Clone, Debug, Default)]
 pub struct Reaction {
@@ -106,6 +117,8 @@ pub struct Reaction {
     pub events: Vec<Event>,
     /// Rules that matched, each time.
     pub hits: Vec<(NetnsId, RuleRef)>,
+    /// What of the model was used, each time.
+    pub used: Vec<Used>,
     /// It is not known because of this.
     pub unknown: Option<GapId>,
 }
@@ -197,6 +210,7 @@ fn run(
     Some(Reaction {
         events: last.events,
         hits: last.hits,
+        used: last.used,
         unknown: undecided.or(met),
     })
 }

@@ -1,5 +1,6 @@
 //! Frames injected into a namespace through TAP devices: every reaction of the kernel against every one of the model.
 
+mod features;
 mod judge;
 mod node;
 mod packet;

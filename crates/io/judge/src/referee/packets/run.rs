@@ -60,6 +60,8 @@ pub struct Summary {
     pub disagreements: Vec<Disagreement>,
     /// What happened how often.
     pub features: BTreeMap<String, u64>,
+    /// In how many worlds each of them happened.
+    pub worlds_of: BTreeMap<String, u64>,
     /// Why the model did not know.
     pub gaps: BTreeMap<String, u64>,
     /// Worlds that could not be built.
@@ -79,6 +81,9 @@ impl Summary {
         self.unrepeated.extend(other.unrepeated);
         for (key, count) in other.features {
             *self.features.entry(key).or_default() += count;
+        }
+        for (key, count) in other.worlds_of {
+            *self.worlds_of.entry(key).or_default() += count;
         }
         for (key, count) in other.gaps {
             *self.gaps.entry(key).or_default() += count;
@@ -109,7 +114,9 @@ pub fn run(options: &Options) -> Result<Summary, String> {
                     if at >= options.worlds || options.budget.is_some_and(|b| began.elapsed() > b) {
                         return Ok(sum);
                     }
-                    sum.add(world(options.seed + at, options, &mut drops));
+                    let mut one = world(options.seed + at, options, &mut drops);
+                    one.worlds_of = one.features.keys().map(|key| (key.clone(), 1)).collect();
+                    sum.add(one);
                 }
             };
             let name = format!("nwref-{number}");
@@ -262,6 +269,9 @@ fn takes(way: &Model) -> bool {
 }
 
 fn note(sum: &mut Summary, verdict: &Verdict, seen: &super::node::Reaction) {
+    if let Verdict::Agree(ways) = verdict {
+        super::features::add(&mut sum.features, ways);
+    }
     let mut add = |key: String| *sum.features.entry(key).or_default() += 1;
     add(match verdict {
         Verdict::Agree(_) => "verdict agree".to_owned(),
@@ -269,7 +279,7 @@ fn note(sum: &mut Summary, verdict: &Verdict, seen: &super::node::Reaction) {
         Verdict::Disagree(_) => "verdict disagree".to_owned(),
     });
     for drop in &seen.drops {
-        add(format!("drop {drop}"));
+        add(format!("seen {drop}"));
     }
     for (_, frame, _) in &seen.sent {
         add(format!("sent protocol {}", frame.proto));
