@@ -93,6 +93,8 @@ pub struct Frame {
     pub ports: (u16, u16),
     /// TCP flags.
     pub flags: u8,
+    /// The MSS option of TCP.
+    pub mss: Option<u16>,
     /// The packet that an ICMP error quotes.
     pub inner: Option<Tuple>,
     /// The source port may be any other of the range.
@@ -245,6 +247,7 @@ impl Frame {
             proto: skb.proto(),
             ports,
             flags,
+            mss: skb.opts.mss.filter(|_| !later && matches!(skb.l4, L4::Tcp { .. })),
             inner: inner.map(|t| Tuple {
                 src: t.src.into(),
                 dst: t.dst.into(),

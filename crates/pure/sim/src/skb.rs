@@ -77,6 +77,8 @@ pub(crate) enum Flaw {
     IpChecksum,
     /// Of TCP, UDP or ICMP.
     Checksum,
+    /// Of SCTP, which only connection tracking looks at.
+    Crc,
     /// A protocol without a checksum that REJECT knows.
     Unverified,
 }

@@ -2,12 +2,16 @@
 
 mod features;
 mod judge;
+mod matches;
 mod node;
 mod packet;
 mod rules;
 mod run;
+mod sets;
+mod shapes;
 mod shrink;
 mod tally;
+mod targets;
 mod topology;
 mod traffic;
 

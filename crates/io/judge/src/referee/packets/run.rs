@@ -173,10 +173,13 @@ fn world(seed: u64, options: &Options, drops: &mut Drops) -> Summary {
         let mut tally = Tally::default();
         let mut talks: Vec<Vec<Packet>> = Vec::new();
         while count < options.packets && sum.disagreements.len() < ENOUGH {
+            if let Err(why) = node.forget() {
+                sum.broken.push(format!("seed {seed}: {why}"));
+            }
             let mut talk = Conversation::default();
             let mut packet = traffic.first(&mut random);
             let mut fragments: Vec<Packet> = Vec::new();
-            if packet.flaw.is_none() && random.one_in(12) {
+            if packet.flaw.is_none() && packet.proto() != 132 && random.one_in(12) {
                 fragments.extend(packet.fragments());
                 if random.one_in(3) {
                     fragments.reverse();
