@@ -20,6 +20,7 @@ usage: cargo xtask COMMAND
   test [--long] [--only STAGE]...   install what is missing (root on Debian), then run every stage
   test --list                       the stages, in order
   tidy [--write]                    the repository's own rules; --write refreshes the generated files
+  referee [OPTION]...               the kernel judges the simulator: netwhy lab referee, built with --release
   figures                           measures, and writes docs/performance.md
 ";
 
@@ -49,6 +50,7 @@ fn run(args: &[String]) -> Result<bool> {
             _ => bail!("tidy knows only --write\n\n{USAGE}"),
         },
         Some((command, [])) if command == "figures" => figures::run(&repo),
+        Some((command, rest)) if command == "referee" => stages::referee(&repo, rest),
         None => {
             print!("{USAGE}");
             Ok(true)

@@ -167,6 +167,30 @@ pub fn run(repo: &Repo, options: &Options) -> Result<bool> {
 }
 
 /// Runs one stage. Its standard error is ours; its standard output passes through us line by line, to sum the results.
+/// `cargo xtask referee`: builds the product and lets it judge itself. Ok(false): something differs.
+pub fn referee(repo: &Repo, args: &[String]) -> Result<bool> {
+    machine::prepare();
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let status = Command::new(cargo)
+        .args([
+            "run",
+            "--release",
+            "--locked",
+            "--quiet",
+            "-p",
+            "netwhy",
+            "--",
+            "lab",
+            "referee",
+        ])
+        .args(args)
+        .env("PATH", machine::path())
+        .current_dir(&repo.root)
+        .status()
+        .context("cannot start cargo")?;
+    Ok(status.success())
+}
+
 fn run_stage(repo: &Repo, stage: &Stage, options: &Options) -> Result<(bool, Tests)> {
     let (program, args) = stage.command.split_first().context("a stage without a command")?;
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());

@@ -286,6 +286,8 @@ pub enum LabVerb {
     Probe,
     /// Measure how well netwhy diagnoses and heals
     Grade(GradeArgs),
+    /// Let the kernel of this machine judge the simulator, in random worlds
+    Referee(RefereeArgs),
     /// Reboot a node: kernel defaults, then what its files say
     Reboot {
         /// Node
@@ -321,6 +323,29 @@ pub struct BreakArgs {
     /// Any other parameter
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
+}
+
+/// `lab referee`.
+#[derive(Debug, Args)]
+pub struct RefereeArgs {
+    /// Everything that is drawn follows from it; world N of it is world 1 of seed + N - 1
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Random namespaces, into which frames are injected
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub worlds: u64,
+    /// Rule sets of each
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    pub rule_sets: u32,
+    /// Packets of all of them together
+    #[arg(long, value_name = "N", default_value_t = 50_000)]
+    pub packets: u64,
+    /// Random worlds of several namespaces, in which sockets talk
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub conversations: u64,
+    /// Begin no world after so many minutes
+    #[arg(long, value_name = "N")]
+    pub minutes: Option<u64>,
 }
 
 /// `lab grade`.

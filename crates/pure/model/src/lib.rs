@@ -12,6 +12,7 @@ pub mod cluster;
 pub mod fact;
 pub mod fib;
 pub mod link;
+mod names;
 pub mod neigh;
 pub mod netfilter;
 pub mod patch;

@@ -93,12 +93,25 @@ pub struct Frame {
     pub ports: (u16, u16),
     /// TCP flags.
     pub flags: u8,
+    /// The MSS option of TCP.
+    pub mss: Option<u16>,
     /// The packet that an ICMP error quotes.
     pub inner: Option<Tuple>,
     /// The source port may be any other of the range.
     pub port_any: bool,
     /// So may the destination port.
     pub dport_any: bool,
+}
+
+/// One use of something that the model knows: a match, a target, a kind of route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Used {
+    /// `match`, `target`, `route` and so on.
+    pub area: &'static str,
+    /// As [`Match::name()`](netwhy_model::netfilter::Match::name) and its kin say.
+    pub name: &'static str,
+    /// `hit`, `miss` or `unknown` of what has such; else empty.
+    pub outcome: &'static str,
 }
 
 /// One way that the model reacts to the last frame of a script.
@@ -108,6 +121,8 @@ pub struct Reaction {
     pub events: Vec<Event>,
     /// Rules that matched, each time.
     pub hits: Vec<(NetnsId, RuleRef)>,
+    /// What of the model was used, each time.
+    pub used: Vec<Used>,
     /// It is not known because of this.
     pub unknown: Option<GapId>,
 }
@@ -199,6 +214,7 @@ fn run(
     Some(Reaction {
         events: last.events,
         hits: last.hits,
+        used: last.used,
         unknown: undecided.or(met),
     })
 }
@@ -233,6 +249,7 @@ impl Frame {
             proto: skb.proto(),
             ports,
             flags,
+            mss: skb.opts.mss.filter(|_| !later && matches!(skb.l4, L4::Tcp { .. })),
             inner: inner.map(|t| Tuple {
                 src: t.src.into(),
                 dst: t.dst.into(),

@@ -1,6 +1,6 @@
 //! The driver: a queue of packets, the state that they leave, the record of what happened.
 
-use crate::arrival::{Event, Frame};
+use crate::arrival::{Event, Frame, Used};
 use crate::flow::Options;
 use crate::ip::FragQueue;
 use crate::oracle::{Oracle, Question};
@@ -61,6 +61,8 @@ pub(crate) struct Watch {
     pub events: Vec<Event>,
     /// Rules that matched, each time.
     pub hits: Vec<(NetnsId, RuleRef)>,
+    /// What was used.
+    pub used: Vec<Used>,
 }
 
 /// A packet that waits.
@@ -246,6 +248,13 @@ impl<'a> Engine<'a> {
     pub fn hit(&mut self, ns: &Netns, rule: RuleRef) {
         if let Some(watch) = &mut self.watch {
             watch.hits.push((ns.id, rule));
+        }
+    }
+
+    /// Something of the model was used, for an observer.
+    pub fn used(&mut self, area: &'static str, name: &'static str, outcome: &'static str) {
+        if let Some(watch) = &mut self.watch {
+            watch.used.push(Used { area, name, outcome });
         }
     }
 

@@ -1,5 +1,22 @@
 //! Names of stages and drop reasons, as the kernel spells them.
 
+macro_rules! spelled {
+    ($kind:ident { $($variant:ident => $name:literal,)+ }) => {
+        impl $kind {
+            /// All variants.
+            pub const ALL: &'static [$kind] = &[$($kind::$variant),+];
+
+            /// As the kernel spells it.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $($kind::$variant => $name,)+
+                }
+            }
+        }
+    };
+}
+
 /// Drop reasons of `skb:kfree_skb` (`include/net/dropreason-core.h`, 6.18) that the simulator can produce.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum DropReason {
@@ -65,44 +82,38 @@ pub enum DropReason {
     BridgeIngressStpState,
 }
 
-impl DropReason {
-    /// As `skb:kfree_skb` prints it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            DropReason::NotSpecified => "NOT_SPECIFIED",
-            DropReason::NoSocket => "NO_SOCKET",
-            DropReason::NetfilterDrop => "NETFILTER_DROP",
-            DropReason::Otherhost => "OTHERHOST",
-            DropReason::IpInAddrErrors => "IP_INADDRERRORS",
-            DropReason::IpInNoRoutes => "IP_INNOROUTES",
-            DropReason::IpRpFilter => "IP_RPFILTER",
-            DropReason::IpLocalSource => "IP_LOCAL_SOURCE",
-            DropReason::IpInvalidSource => "IP_INVALID_SOURCE",
-            DropReason::IpLocalnet => "IP_LOCALNET",
-            DropReason::IpInvalidDest => "IP_INVALID_DEST",
-            DropReason::IpInHdr => "IP_INHDR",
-            DropReason::IpCsum => "IP_CSUM",
-            DropReason::TcpCsum => "TCP_CSUM",
-            DropReason::UdpCsum => "UDP_CSUM",
-            DropReason::IcmpCsum => "ICMP_CSUM",
-            DropReason::InvalidProto => "INVALID_PROTO",
-            DropReason::TcpReset => "TCP_RESET",
-            DropReason::IpNoProto => "IP_NOPROTO",
-            DropReason::IpOutNoRoutes => "IP_OUTNOROUTES",
-            DropReason::PktTooBig => "PKT_TOO_BIG",
-            DropReason::NeighFailed => "NEIGH_FAILED",
-            DropReason::MacInvalidSource => "MAC_INVALID_SOURCE",
-            DropReason::NoTxTarget => "NO_TX_TARGET",
-            DropReason::VxlanVniNotFound => "VXLAN_VNI_NOT_FOUND",
-            DropReason::LocalMac => "LOCAL_MAC",
-            DropReason::DevReady => "DEV_READY",
-            DropReason::TcpFlags => "TCP_FLAGS",
-            DropReason::UnhandledProto => "UNHANDLED_PROTO",
-            DropReason::BridgeIngressStpState => "BRIDGE_INGRESS_STP_STATE",
-        }
-    }
-}
+spelled!(DropReason {
+    NotSpecified => "NOT_SPECIFIED",
+    NoSocket => "NO_SOCKET",
+    NetfilterDrop => "NETFILTER_DROP",
+    Otherhost => "OTHERHOST",
+    IpInAddrErrors => "IP_INADDRERRORS",
+    IpInNoRoutes => "IP_INNOROUTES",
+    IpRpFilter => "IP_RPFILTER",
+    IpLocalSource => "IP_LOCAL_SOURCE",
+    IpInvalidSource => "IP_INVALID_SOURCE",
+    IpLocalnet => "IP_LOCALNET",
+    IpInvalidDest => "IP_INVALID_DEST",
+    IpInHdr => "IP_INHDR",
+    IpCsum => "IP_CSUM",
+    TcpCsum => "TCP_CSUM",
+    UdpCsum => "UDP_CSUM",
+    IcmpCsum => "ICMP_CSUM",
+    InvalidProto => "INVALID_PROTO",
+    TcpReset => "TCP_RESET",
+    IpNoProto => "IP_NOPROTO",
+    IpOutNoRoutes => "IP_OUTNOROUTES",
+    PktTooBig => "PKT_TOO_BIG",
+    NeighFailed => "NEIGH_FAILED",
+    MacInvalidSource => "MAC_INVALID_SOURCE",
+    NoTxTarget => "NO_TX_TARGET",
+    VxlanVniNotFound => "VXLAN_VNI_NOT_FOUND",
+    LocalMac => "LOCAL_MAC",
+    DevReady => "DEV_READY",
+    TcpFlags => "TCP_FLAGS",
+    UnhandledProto => "UNHANDLED_PROTO",
+    BridgeIngressStpState => "BRIDGE_INGRESS_STP_STATE",
+});
 
 /// Kernel functions at which a packet can be, or end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -173,43 +184,37 @@ pub enum Stage {
     PingRcv,
 }
 
-impl Stage {
-    /// The function's name.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Stage::NetifReceiveSkb => "__netif_receive_skb_core",
-            Stage::BrHandleFrame => "br_handle_frame",
-            Stage::BrHandleFrameFinish => "br_handle_frame_finish",
-            Stage::BrNfPreRouting => "br_nf_pre_routing",
-            Stage::BrNfPreRoutingFinish => "br_nf_pre_routing_finish",
-            Stage::BrForward => "br_forward",
-            Stage::BrDevXmit => "br_dev_xmit",
-            Stage::IpRcvCore => "ip_rcv_core",
-            Stage::IpRcvFinishCore => "ip_rcv_finish_core",
-            Stage::IpRouteInputSlow => "ip_route_input_slow",
-            Stage::IpError => "ip_error",
-            Stage::IpForward => "ip_forward",
-            Stage::IpLocalDeliver => "ip_local_deliver",
-            Stage::IpProtocolDeliverRcu => "ip_protocol_deliver_rcu",
-            Stage::IpLocalOut => "__ip_local_out",
-            Stage::IpRouteOutputKeyHash => "ip_route_output_key_hash_rcu",
-            Stage::IpFinishOutput => "ip_finish_output",
-            Stage::NeighResolveOutput => "neigh_resolve_output",
-            Stage::NeighInvalidate => "neigh_invalidate",
-            Stage::DevQueueXmit => "__dev_queue_xmit",
-            Stage::VethXmit => "__dev_forward_skb2",
-            Stage::VxlanXmit => "vxlan_xmit",
-            Stage::VxlanRcv => "vxlan_rcv",
-            Stage::NfHookSlow => "nf_hook_slow",
-            Stage::NftDoChain => "nft_do_chain",
-            Stage::TcpRcvStateProcess => "tcp_rcv_state_process",
-            Stage::TcpV4DoRcv => "tcp_v4_do_rcv",
-            Stage::TcpV4Rcv => "tcp_v4_rcv",
-            Stage::UdpRcv => "__udp4_lib_rcv",
-            Stage::NfSendReset => "nf_send_reset",
-            Stage::PingRcv => "ping_rcv",
-            Stage::IcmpRcv => "icmp_rcv",
-        }
-    }
-}
+spelled!(Stage {
+    NetifReceiveSkb => "__netif_receive_skb_core",
+    BrHandleFrame => "br_handle_frame",
+    BrHandleFrameFinish => "br_handle_frame_finish",
+    BrNfPreRouting => "br_nf_pre_routing",
+    BrNfPreRoutingFinish => "br_nf_pre_routing_finish",
+    BrForward => "br_forward",
+    BrDevXmit => "br_dev_xmit",
+    IpRcvCore => "ip_rcv_core",
+    IpRcvFinishCore => "ip_rcv_finish_core",
+    IpRouteInputSlow => "ip_route_input_slow",
+    IpError => "ip_error",
+    IpForward => "ip_forward",
+    IpLocalDeliver => "ip_local_deliver",
+    IpProtocolDeliverRcu => "ip_protocol_deliver_rcu",
+    IpLocalOut => "__ip_local_out",
+    IpRouteOutputKeyHash => "ip_route_output_key_hash_rcu",
+    IpFinishOutput => "ip_finish_output",
+    NeighResolveOutput => "neigh_resolve_output",
+    NeighInvalidate => "neigh_invalidate",
+    DevQueueXmit => "__dev_queue_xmit",
+    VethXmit => "__dev_forward_skb2",
+    VxlanXmit => "vxlan_xmit",
+    VxlanRcv => "vxlan_rcv",
+    NfHookSlow => "nf_hook_slow",
+    NftDoChain => "nft_do_chain",
+    TcpRcvStateProcess => "tcp_rcv_state_process",
+    TcpV4DoRcv => "tcp_v4_do_rcv",
+    TcpV4Rcv => "tcp_v4_rcv",
+    UdpRcv => "__udp4_lib_rcv",
+    NfSendReset => "nf_send_reset",
+    PingRcv => "ping_rcv",
+    IcmpRcv => "icmp_rcv",
+});

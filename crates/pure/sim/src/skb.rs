@@ -79,6 +79,8 @@ pub(crate) enum Flaw {
     IpChecksum,
     /// Of TCP, UDP or ICMP.
     Checksum,
+    /// Of SCTP, which only connection tracking looks at.
+    Crc,
     /// A protocol without a checksum that REJECT knows.
     Unverified,
 }
@@ -293,6 +295,28 @@ impl Skb {
             L4::Icmp { inner, .. } => inner.as_ref(),
             _ => None,
         }
+    }
+
+    /// Names of what connection tracking says.
+    pub const CT_NAMES: &'static [&'static str] = &[
+        "NEW",
+        "ESTABLISHED",
+        "ESTABLISHED reply",
+        "RELATED",
+        "RELATED reply",
+        "INVALID",
+        "UNTRACKED",
+    ];
+
+    /// What connection tracking says of it.
+    pub fn ct_name(&self) -> &'static str {
+        let at = match self.ct.map(|ct| (ct.info, ct.reply)) {
+            Some((CtInfo::New, _)) => 0,
+            Some((CtInfo::Established, reply)) => 1 + usize::from(reply),
+            Some((CtInfo::Related, reply)) => 3 + usize::from(reply),
+            None => 5 + usize::from(self.untracked),
+        };
+        Self::CT_NAMES[at]
     }
 
     /// Received for a broadcast address.

@@ -30,6 +30,14 @@ pub struct Entry {
 const ENTRIES_MAX: usize = 10;
 
 impl Sickbay {
+    /// The list of the repository.
+    ///
+    /// # Errors
+    /// It is no such list.
+    pub fn known() -> Result<Sickbay, String> {
+        Sickbay::read(include_str!("../../sickbay.toml"))
+    }
+
     /// Reads it.
     ///
     /// # Errors

@@ -13,7 +13,6 @@ use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 const CASES: &str = include_str!("cases.txt");
-const SICKBAY: &str = include_str!("../../sickbay.toml");
 
 /// The suite of every run: two idle cores take two minutes for it.
 const SEED: u64 = 1;
@@ -86,7 +85,7 @@ fn options(seed: u64, worlds: u64, rule_sets: u32, packets: u64) -> Options {
         conversations: 0,
         budget: None,
         threads: 2,
-        sickbay: Sickbay::read(SICKBAY).expect("sickbay.toml"),
+        sickbay: Sickbay::known().expect("sickbay.toml"),
     }
 }
 
@@ -114,7 +113,8 @@ fn asked(args: &[String]) -> ExitCode {
     let sitting = judge(&options);
     if args.iter().any(|a| a == "--features") {
         for (key, count) in &sitting.frames.features {
-            println!("{count:9} {key}");
+            let worlds = sitting.frames.worlds_of.get(key).copied().unwrap_or(0);
+            println!("{count:9} {worlds:5} {key}");
         }
     }
     ExitCode::from(u8::from(sitting.disagreements > 0))

@@ -60,6 +60,8 @@ pub(super) fn skb(frame: &[u8]) -> Option<Skb> {
     let whole = packet.get(..ip.len as usize).unwrap_or(packet);
     if sum(packet.get(..header)?, 0) != 0xffff {
         skb.flaw = Some(Flaw::IpChecksum);
+    } else if proto == SCTP && ip.fragment.is_none() && !crc_holds(whole.get(header..)?) {
+        skb.flaw = Some(Flaw::Crc);
     } else if !matches!(proto, 1 | 6 | 17) {
         let whole_sum = ip.fragment.is_none() && sum(whole.get(header..)?, 0) == 0xffff;
         skb.flaw = Some(Flaw::Unverified).filter(|_| !whole_sum && !OTHER_CHECKS.contains(&proto));
@@ -72,6 +74,22 @@ pub(super) fn skb(frame: &[u8]) -> Option<Skb> {
 /// Protocols with another integrity check, or none that covers all (`nf_reject_verify_csum()`): GRE, ESP, AH, SCTP, UDP-Lite,
 /// DCCP.
 const OTHER_CHECKS: [u8; 6] = [47, 50, 51, 132, 136, 33];
+
+const SCTP: u8 = 132;
+
+/// `sctp_compute_cksum()`: CRC32c over all, with zero in its own place.
+fn crc_holds(data: &[u8]) -> bool {
+    const AT: std::ops::Range<usize> = 8..12;
+    const POLYNOMIAL: u32 = 0x82f6_3b78;
+    let mut crc = u32::MAX;
+    for (at, byte) in data.iter().enumerate() {
+        crc ^= if AT.contains(&at) { 0 } else { u32::from(*byte) };
+        for _ in 0..8 {
+            crc = crc >> 1 ^ if crc & 1 == 1 { POLYNOMIAL } else { 0 };
+        }
+    }
+    data.get(AT) == Some(&(!crc).to_le_bytes())
+}
 
 fn word(bytes: &[u8], at: usize) -> Option<u16> {
     bytes.get(at..)?.first_chunk().map(|b| u16::from_be_bytes(*b))

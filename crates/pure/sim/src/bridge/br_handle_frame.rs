@@ -14,6 +14,9 @@ use netwhy_model::Netns;
 use netwhy_model::link::Link;
 
 pub(crate) fn br_handle_frame<'a>(eng: &mut Engine<'a>, ns: &'a Netns, port: &'a Link, bridge: &'a Link, mut skb: Skb) {
+    for setting in port.port.iter().flat_map(|p| p.unusual()) {
+        eng.used("port", setting, "");
+    }
     if !bridge.up {
         // br_stp_disable_bridge(): its ports are disabled.
         return eng.drop(ns, &skb, Stage::BrHandleFrame, DropReason::BridgeIngressStpState);

@@ -21,6 +21,7 @@ pub(crate) fn dev_queue_xmit<'a>(eng: &mut Engine<'a>, ns: &'a Netns, link: &'a 
         return eng.drop(ns, &skb, Stage::DevQueueXmit, DropReason::DevReady);
     }
     eng.note(ns, &skb, Detail::Transmit { link: link.index });
+    eng.used("link", link.kind.name(), "");
     if let Some(gap) = link.program {
         let about = 0x400 | u32::from(skb.reply) | link.index << 12;
         if skb.matters() && eng.oracle.gap(Question { gap, about }, 2) == 1 {

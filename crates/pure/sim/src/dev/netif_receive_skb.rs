@@ -22,6 +22,7 @@ pub(crate) fn netif_receive_skb<'a>(eng: &mut Engine<'a>, ns: &'a Netns, mut skb
         return eng.drop(ns, &skb, Stage::NetifReceiveSkb, DropReason::DevReady);
     }
     eng.note(ns, &skb, Detail::Receive { link: link.index });
+    eng.used("link", link.kind.name(), "");
     if let LinkKind::Other(gap) = link.kind {
         return eng.unknown(ns, &skb, Stage::NetifReceiveSkb, gap);
     }

@@ -73,7 +73,7 @@ fn is_valid(eng: &Engine<'_>, ns: &Netns, skb: &Skb) -> bool {
         L4::Icmp { kind, .. } => *kind <= NR_ICMP_TYPES,
         _ => true,
     };
-    flags && skb.flaw != Some(Flaw::Checksum)
+    flags && !matches!(skb.flaw, Some(Flaw::Checksum | Flaw::Crc))
 }
 
 /// `NR_ICMP_TYPES` (`include/uapi/linux/icmp.h`).

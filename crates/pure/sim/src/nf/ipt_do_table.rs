@@ -78,6 +78,7 @@ pub(crate) fn ipt_do_table<'a>(
             continue;
         }
         eng.hit(ns, place);
+        eng.used("target", rule.target.name(), "");
         match apply(eng, ns, hook, table, place, &rule.target, skb, links) {
             Go::Next => {}
             Go::Accept => return TableVerdict::Accept,

@@ -65,6 +65,7 @@ pub(crate) fn nf_hook<'a>(
             return Hooked::Drop;
         }
         nf_conntrack_in(eng, ns, skb);
+        eng.used("conntrack", skb.ct_name(), "");
     }
     if run(eng, ns, hook, skb, links, &entries[before..]) == Hooked::Drop {
         return Hooked::Drop;

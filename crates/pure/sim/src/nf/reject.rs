@@ -9,7 +9,7 @@ use crate::engine::{Engine, Item};
 use crate::ip::icmp_send;
 use crate::reason::{DropReason, Stage};
 use crate::route::{OutputKey, RouteError, inet_addr_type_dev, ip_route_output};
-use crate::skb::{L4, Skb};
+use crate::skb::{Flaw, L4, Skb};
 use crate::trace::Detail;
 use netwhy_model::Netns;
 use netwhy_model::netfilter::{Hook, RejectWith, addr_type};
@@ -17,7 +17,7 @@ use netwhy_wire::icmp;
 
 pub(crate) fn reject<'a>(eng: &mut Engine<'a>, ns: &'a Netns, _hook: Hook, with: RejectWith, skb: &Skb, _links: Links) {
     // nf_reject_verify_csum(), nf_ip_checksum(): what is damaged gets no answer; nor does a later fragment.
-    if skb.flaw.is_some() || skb.frag.is_some_and(|(offset, _)| offset > 0) {
+    if skb.flaw.is_some_and(|flaw| flaw != Flaw::Crc) || skb.frag.is_some_and(|(offset, _)| offset > 0) {
         return;
     }
     match with {

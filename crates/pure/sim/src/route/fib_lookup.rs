@@ -74,6 +74,9 @@ pub(crate) fn fib_lookup<'a>(eng: &mut Engine<'a>, ns: &'a Netns, key: &FibKey) 
         if !rule_matches(ns, rule, key) {
             continue;
         }
+        if let Ok(action) = rule.action {
+            eng.used("rule", action.name(), "");
+        }
         match rule.action {
             Err(gap) => return Err(FibError::Unknown(gap)),
             Ok(RuleAction::Nop) => {}
@@ -165,6 +168,7 @@ fn walk<'a>(
         if let Some(gap) = route.unsupported {
             return Err(FibError::Unknown(gap));
         }
+        eng.used("route", route.kind.name(), "");
         match route.kind {
             RouteKind::Throw => return Ok(None),
             RouteKind::Blackhole => return Err(FibError::Errno(Errno::Inval)),

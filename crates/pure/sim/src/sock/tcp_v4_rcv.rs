@@ -51,10 +51,13 @@ pub(crate) fn tcp_v4_rcv<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: &Skb) {
         }
         // tcp_v4_conn_request(): consumed, which is no drop.
         Ok(Some(_)) if skb.is_broadcast() => eng.consumed(ns, skb, Stage::TcpV4Rcv),
-        Ok(Some(_)) => {
+        Ok(Some(socket)) => {
             eng.note(ns, skb, Detail::Socket { port: dport });
             eng.delivered.get_or_insert((ns.id, dport, skb.src));
             eng.taken(ns, dport);
+            for feature in socket.features() {
+                eng.used("socket", feature, "");
+            }
             eng.servers.push(Server {
                 netns: ns.id,
                 local: (skb.dst, dport),

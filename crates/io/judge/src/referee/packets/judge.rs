@@ -153,6 +153,9 @@ fn say_frame(frame: &Frame) -> String {
         frame.ttl,
         frame.tos
     );
+    if let Some(mss) = frame.mss {
+        let _ = write!(text, " mss {mss}");
+    }
     if frame.df {
         text += " df";
     }

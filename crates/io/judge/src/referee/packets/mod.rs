@@ -1,12 +1,17 @@
 //! Frames injected into a namespace through TAP devices: every reaction of the kernel against every one of the model.
 
+mod features;
 mod judge;
+mod matches;
 mod node;
 mod packet;
 mod rules;
 mod run;
+mod sets;
+mod shapes;
 mod shrink;
 mod tally;
+mod targets;
 mod topology;
 mod traffic;
 

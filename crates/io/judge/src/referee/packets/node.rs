@@ -1,5 +1,6 @@
 //! A topology that stands, with the rules of the moment: injected frames, and all that is seen of them.
 
+use super::sets::CHANGED;
 use crate::world::{Drops, Recipe, World};
 use netwhy_model::link::LinkKind;
 use netwhy_model::netfilter::ChainId;
@@ -33,6 +34,8 @@ pub struct Node {
     /// The namespace.
     pub netns: NetnsId,
     legacy: bool,
+    /// A rule of the moment changes a set.
+    changes: bool,
 }
 
 /// Name of the namespace in the text.
@@ -64,6 +67,7 @@ impl Node {
             cluster,
             netns,
             legacy,
+            changes: false,
         };
         node.open_taps();
         Ok(node)
@@ -79,12 +83,24 @@ impl Node {
             lines.iter().filter_map(|l| l.strip_prefix(head.as_str())).collect()
         };
         let (nft, legacy) = (of("iptables"), of("legacy"));
+        self.changes = lines.iter().any(|l| l.contains(" -j SET "));
         self.restore("iptables-nft-restore", &nft)?;
         if self.legacy || !legacy.is_empty() {
             self.legacy = true;
             self.restore("iptables-legacy-restore", &legacy)?;
         }
         self.read_rules()
+    }
+
+    /// Before a conversation: what earlier ones did to sets is undone.
+    ///
+    /// # Errors
+    /// A command fails.
+    pub fn forget(&self) -> Result<(), String> {
+        match self.changes {
+            true => self.run(&["ipset", "flush", CHANGED], "").map(drop),
+            false => Ok(()),
+        }
     }
 
     fn restore(&self, program: &str, lines: &[&str]) -> Result<(), String> {
@@ -267,6 +283,10 @@ pub fn frame_of(bytes: &[u8]) -> Option<Frame> {
         proto: ip.proto.0,
         ports,
         flags,
+        mss: match &ip.l4 {
+            decode::L4::Tcp(t) if !later => t.mss,
+            _ => None,
+        },
         inner,
         port_any: false,
         dport_any: false,

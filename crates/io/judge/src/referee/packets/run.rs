@@ -60,6 +60,8 @@ pub struct Summary {
     pub disagreements: Vec<Disagreement>,
     /// What happened how often.
     pub features: BTreeMap<String, u64>,
+    /// In how many worlds each of them happened.
+    pub worlds_of: BTreeMap<String, u64>,
     /// Why the model did not know.
     pub gaps: BTreeMap<String, u64>,
     /// Worlds that could not be built.
@@ -79,6 +81,9 @@ impl Summary {
         self.unrepeated.extend(other.unrepeated);
         for (key, count) in other.features {
             *self.features.entry(key).or_default() += count;
+        }
+        for (key, count) in other.worlds_of {
+            *self.worlds_of.entry(key).or_default() += count;
         }
         for (key, count) in other.gaps {
             *self.gaps.entry(key).or_default() += count;
@@ -109,7 +114,9 @@ pub fn run(options: &Options) -> Result<Summary, String> {
                     if at >= options.worlds || options.budget.is_some_and(|b| began.elapsed() > b) {
                         return Ok(sum);
                     }
-                    sum.add(world(options.seed + at, options, &mut drops));
+                    let mut one = world(options.seed + at, options, &mut drops);
+                    one.worlds_of = one.features.keys().map(|key| (key.clone(), 1)).collect();
+                    sum.add(one);
                 }
             };
             let name = format!("nwref-{number}");
@@ -166,10 +173,13 @@ fn world(seed: u64, options: &Options, drops: &mut Drops) -> Summary {
         let mut tally = Tally::default();
         let mut talks: Vec<Vec<Packet>> = Vec::new();
         while count < options.packets && sum.disagreements.len() < ENOUGH {
+            if let Err(why) = node.forget() {
+                sum.broken.push(format!("seed {seed}: {why}"));
+            }
             let mut talk = Conversation::default();
             let mut packet = traffic.first(&mut random);
             let mut fragments: Vec<Packet> = Vec::new();
-            if packet.flaw.is_none() && random.one_in(12) {
+            if packet.flaw.is_none() && packet.proto() != 132 && random.one_in(12) {
                 fragments.extend(packet.fragments());
                 if random.one_in(3) {
                     fragments.reverse();
@@ -262,6 +272,9 @@ fn takes(way: &Model) -> bool {
 }
 
 fn note(sum: &mut Summary, verdict: &Verdict, seen: &super::node::Reaction) {
+    if let Verdict::Agree(ways) = verdict {
+        super::features::add(&mut sum.features, ways);
+    }
     let mut add = |key: String| *sum.features.entry(key).or_default() += 1;
     add(match verdict {
         Verdict::Agree(_) => "verdict agree".to_owned(),
@@ -269,7 +282,7 @@ fn note(sum: &mut Summary, verdict: &Verdict, seen: &super::node::Reaction) {
         Verdict::Disagree(_) => "verdict disagree".to_owned(),
     });
     for drop in &seen.drops {
-        add(format!("drop {drop}"));
+        add(format!("seen {drop}"));
     }
     for (_, frame, _) in &seen.sent {
         add(format!("sent protocol {}", frame.proto));

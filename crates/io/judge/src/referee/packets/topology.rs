@@ -16,6 +16,8 @@ pub struct Topology {
     pub own: Vec<Ipv4Addr>,
     /// Addresses that routes lead to.
     pub remote: Vec<Ipv4Addr>,
+    /// Sets: the name, and the parts of an element.
+    pub sets: Vec<(String, &'static str)>,
 }
 
 /// A link that has an address, and the hosts behind it.
@@ -65,6 +67,7 @@ pub fn topology(random: &mut Random) -> Topology {
         subnets: Vec::new(),
         own: Vec::new(),
         remote: REMOTE.iter().map(|r| r.1).collect(),
+        sets: Vec::new(),
     };
     let count = random.range(2, 4) as u8;
     let bridge = random.one_in(3);
@@ -79,6 +82,7 @@ pub fn topology(random: &mut Random) -> Topology {
     made.routes(random);
     made.rules(random);
     made.sockets(random);
+    super::sets::sets(random, &mut made);
     made
 }
 

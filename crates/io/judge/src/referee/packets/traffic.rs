@@ -16,6 +16,9 @@ pub struct Traffic<'t> {
     bare: BTreeSet<(Ipv4Addr, Ipv4Addr, u8)>,
 }
 
+/// Both ports of what is injected as SCTP: its bytes are all alike, and its checksum is wrong.
+pub(super) const SCTP_PORT: u16 = 0x6161;
+
 /// Lowest source port: below it are the ports of services.
 const FIRST_PORT: u16 = 2000;
 
@@ -55,6 +58,9 @@ impl<'t> Traffic<'t> {
         let mut packet = Packet::new(link, from, to, src, dst, body);
         packet.id = sport;
         oddities(random, &mut packet);
+        if packet.proto() == 132 {
+            packet.payload = 24;
+        }
         packet
     }
 
@@ -122,8 +128,9 @@ fn body(random: &mut Random, sport: u16) -> Body {
     } else {
         PORTS[random.range(0, PORTS.len() as u32 - 1) as usize]
     };
-    match random.range(1, 20) {
+    match random.range(1, 21) {
         1..=11 => {
+            let mss = [1460, 1460, 1460, 1400, 536, 8960][random.range(0, 5) as usize];
             let flags = match random.range(1, 12) {
                 1 => tcp::ACK,
                 2 => tcp::SYN | tcp::ACK,
@@ -138,7 +145,7 @@ fn body(random: &mut Random, sport: u16) -> Body {
                 flags,
                 seq: 1000,
                 ack: if flags & tcp::ACK == 0 { 0 } else { 5000 },
-                mss: (flags & tcp::SYN != 0).then_some(1460),
+                mss: (flags & tcp::SYN != 0 && !random.one_in(8)).then_some(mss),
             }
         }
         12..=16 => Body::Udp { sport, dport },
@@ -159,6 +166,7 @@ fn body(random: &mut Random, sport: u16) -> Body {
             src: (host(0, 2), sport),
             dst: (host(1, 3), dport),
         },
+        20 => Body::Other(132),
         _ => Body::Other([50, 89, 112][random.range(0, 2) as usize]),
     }
 }
@@ -171,6 +179,8 @@ fn oddities(random: &mut Random, packet: &mut Packet) {
         4 => packet.flaw = Some(Flaw::Ip),
         5 => packet.flaw = Some(Flaw::Transport),
         6 => packet.tos = random.range(0, 255) as u8,
+        10..=15 => packet.tos = [0x10, 0x28, 0xb8, 0x08][random.range(0, 3) as usize],
+        16..=19 => packet.payload = [0, 12, 24, 200][random.range(0, 3) as usize],
         7 => {
             packet.df = true;
             packet.payload = 1380;

@@ -2,6 +2,7 @@
 
 mod faults;
 mod grade;
+mod referee;
 mod show;
 
 use crate::cli::{Cli, LabVerb};
@@ -73,6 +74,7 @@ pub fn run(cli: &Cli, verb: &LabVerb) -> Result<ExitCode> {
         LabVerb::Faults => faults::list(&context),
         LabVerb::Probe => probe(&context),
         LabVerb::Grade(args) => grade::run(&context, args),
+        LabVerb::Referee(args) => referee::run(args),
         LabVerb::Reboot { node } => reboot(&context, node),
     }
 }

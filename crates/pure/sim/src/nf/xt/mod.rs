@@ -52,13 +52,30 @@ pub(crate) fn rule_hits<'a>(eng: &mut Engine<'a>, ns: &'a Netns, rule: &'a Rule,
     }
     let mut unknown = None;
     for m in &rule.matches {
-        match hits(eng, ns, m, skb, links) {
+        let hit = hits(eng, ns, m, skb, links);
+        if eng.watch.is_some() {
+            used(eng, m, hit);
+        }
+        match hit {
             Hit::Yes => {}
             Hit::No => return Hit::No,
             Hit::Unknown(gap) => unknown = unknown.or(Some(gap)),
         }
     }
     unknown.map_or(Hit::Yes, Hit::Unknown)
+}
+
+/// For an observer.
+fn used(eng: &mut Engine<'_>, m: &Match, hit: Hit) {
+    let outcome = match hit {
+        Hit::Yes => "hit",
+        Hit::No => "miss",
+        Hit::Unknown(_) => "unknown",
+    };
+    eng.used("match", m.name(), outcome);
+    if let Match::Set { set, .. } = m {
+        eng.used("set", set.kind.name(), outcome);
+    }
 }
 
 /// `ip_packet_match()`.

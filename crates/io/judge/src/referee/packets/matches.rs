@@ -1,0 +1,342 @@
+//! Random matches of iptables.
+
+use super::rules::{Drawer, Place};
+use std::net::Ipv4Addr;
+
+/// A match as text.
+pub(super) struct Drawn {
+    pub text: String,
+    /// What may stand only once.
+    pub key: &'static str,
+    /// The protocol that it demands, or "" where another one may not be demanded any more.
+    pub proto: Option<&'static str>,
+}
+
+/// Sides where a packet has come by a link, or leaves by one.
+const INS: [&str; 3] = ["PREROUTING", "INPUT", "FORWARD"];
+const OUTS: [&str; 3] = ["OUTPUT", "FORWARD", "POSTROUTING"];
+/// How many kinds of matches are drawn.
+const KINDS: u32 = 46;
+
+fn plain(key: &'static str, text: impl Into<String>) -> Drawn {
+    Drawn {
+        text: text.into(),
+        key,
+        proto: None,
+    }
+}
+
+impl Drawer<'_> {
+    /// A match that may stand here.
+    pub(super) fn matching(&mut self, place: &Place<'_>, proto: Option<&'static str>) -> Drawn {
+        loop {
+            let kind = self.random.range(1, KINDS);
+            let drawn = match kind {
+                1..=12 => self.address_match(kind, place),
+                13..=22 => self.transport_match(kind, proto),
+                23..=30 => self.header_match(kind, place),
+                31..=38 => self.connection_match(kind),
+                _ => self.rare_match(kind, place),
+            };
+            if let Some(drawn) = drawn {
+                return drawn;
+            }
+        }
+    }
+
+    fn address_match(&mut self, kind: u32, place: &Place<'_>) -> Option<Drawn> {
+        let not = self.not();
+        Some(match kind {
+            1 => plain("-s", format!("{not}-s {}", self.net())),
+            2 => plain("-d", format!("{not}-d {}", self.net())),
+            3 if place.only(&INS) => plain("-i", format!("{not}-i {}", self.link())),
+            4 if place.only(&OUTS) => plain("-o", format!("{not}-o {}", self.link())),
+            5 | 6 => {
+                let side = self.one(&["--src-type", "--dst-type"]);
+                let kind = self.one(&[
+                    "LOCAL",
+                    "UNICAST",
+                    "LOCAL,UNICAST",
+                    "BROADCAST",
+                    "MULTICAST",
+                    "BLACKHOLE,PROHIBIT,UNREACHABLE",
+                    "UNREACHABLE,THROW",
+                ]);
+                let limit = match self.random.range(1, 6) {
+                    1 if place.only(&["PREROUTING", "INPUT", "FORWARD"]) => " --limit-iface-in",
+                    2 if place.only(&["FORWARD", "POSTROUTING"]) => " --limit-iface-out",
+                    _ => "",
+                };
+                plain("addrtype", format!("-m addrtype {not}{side} {kind}{limit}"))
+            }
+            7 | 8 => {
+                let (a, b) = (u32::from(self.address()), u32::from(self.address()));
+                let (low, high) = (Ipv4Addr::from(a.min(b)), Ipv4Addr::from(a.max(b)));
+                let side = self.one(&["--src-range", "--dst-range"]);
+                plain("iprange", format!("-m iprange {not}{side} {low}-{high}"))
+            }
+            9 if place.only(&INS) => {
+                let (subnet, host) = (self.random.range(0, 1), self.random.range(2, 7));
+                plain("mac", format!("-m mac {not}--mac-source 02:00:00:01:0{subnet}:0{host}"))
+            }
+            10 => {
+                let kind = self.one(&["unicast", "unicast", "broadcast", "multicast"]);
+                plain("pkttype", format!("-m pkttype {not}--pkt-type {kind}"))
+            }
+            11 => self.set_match(),
+            12 if place.only(&["PREROUTING"]) && matches!(place.table, "raw" | "mangle") => {
+                let options = self.one(&[
+                    "",
+                    " --loose",
+                    " --validmark",
+                    " --accept-local",
+                    " --loose --accept-local",
+                ]);
+                let invert = if self.random.one_in(2) { " --invert" } else { "" };
+                plain("rpfilter", format!("-m rpfilter{options}{invert}"))
+            }
+            _ => return None,
+        })
+    }
+
+    fn transport_match(&mut self, kind: u32, proto: Option<&'static str>) -> Option<Drawn> {
+        if proto.is_some() {
+            return None;
+        }
+        let not = self.not();
+        let name = self.one(&["tcp", "tcp", "udp"]);
+        let drawn = |key, proto, text: String| Drawn {
+            text,
+            key,
+            proto: Some(proto),
+        };
+        Some(match kind {
+            13..=15 => {
+                let side = self.one(&["--sport", "--dport", "--dport"]);
+                let ports = self.ports();
+                drawn(name, name, format!("-p {name} -m {name} {not}{side} {ports}"))
+            }
+            16 => {
+                let flags = self.one(&[
+                    "SYN,RST,ACK,FIN SYN",
+                    "SYN,RST SYN",
+                    "SYN,ACK SYN,ACK",
+                    "ALL ACK",
+                    "RST RST",
+                    "ALL NONE",
+                ]);
+                drawn("tcp", "tcp", format!("-p tcp -m tcp {not}--tcp-flags {flags}"))
+            }
+            17 => drawn("tcp", "tcp", format!("-p tcp -m tcp {not}--tcp-option 2")),
+            18 => {
+                let kind = self.one(&["8", "0", "3/3", "3", "11", "any", "8"]);
+                drawn("icmp", "icmp", format!("-p icmp -m icmp {not}--icmp-type {kind}"))
+            }
+            19 => {
+                let side = self.one(&["--dports", "--sports", "--ports"]);
+                let ports = format!("{},{},{},6000:7000,32768:60999", self.port(), self.port(), self.port());
+                drawn("multiport", name, format!("-p {name} -m multiport {not}{side} {ports}"))
+            }
+            20 => {
+                let range = self.one(&["1:1000", "536", "1400:1460", "1460:65535", "0:1399"]);
+                drawn("tcpmss", "tcp", format!("-p tcp -m tcpmss {not}--mss {range}"))
+            }
+            21 => {
+                let what = self.one(&[
+                    "--dport 24000:25000",
+                    "--sport 24929",
+                    "--dport 80",
+                    "--chunk-types any INIT",
+                    "--chunk-types all DATA,INIT",
+                    "--chunk-types only ABORT",
+                ]);
+                drawn("sctp", "sctp", format!("-p sctp -m sctp {not}{what}"))
+            }
+            _ => {
+                let proto = self.one(&["tcp", "udp", "icmp", "50", "sctp"]);
+                drawn("-p", "", format!("{not}-p {proto}"))
+            }
+        })
+    }
+
+    fn header_match(&mut self, kind: u32, place: &Place<'_>) -> Option<Drawn> {
+        let not = self.not();
+        Some(match kind {
+            23 => {
+                let what = self.one(&[
+                    "--ttl-eq 64",
+                    "! --ttl-eq 63",
+                    "--ttl-lt 64",
+                    "--ttl-gt 63",
+                    "--ttl-lt 3",
+                ]);
+                plain("ttl", format!("-m ttl {what}"))
+            }
+            24 => {
+                let range = self.one(&["0:44", "40", "44:60", "60:1500", "32"]);
+                plain("length", format!("-m length {not}--length {range}"))
+            }
+            25 => {
+                let value = self.one(&["0x00", "0x04", "0x0a", "0x2e"]);
+                plain("dscp", format!("-m dscp {not}--dscp {value}"))
+            }
+            26 => {
+                let value = self.one(&["0x10/0x3f", "0x00/0xff", "0x08/0x08", "0xb8/0xfc", "0x01/0x03"]);
+                plain("tos", format!("-m tos {not}--tos {value}"))
+            }
+            27 | 28 => {
+                let (port, text) = (
+                    self.port(),
+                    self.one(&["6&0xFF=", "8>>24=", "0>>22&0x3C@0&0xFFFF=", "12=", "3&0xFF=", "32>>16="]),
+                );
+                let value = match text {
+                    "6&0xFF=" => self.one(&["6", "0x1", "17", "1,17"]).to_owned(),
+                    "8>>24=" => self.one(&["64", "0x3f", "1:63"]).to_owned(),
+                    "0>>22&0x3C@0&0xFFFF=" => format!("{port}"),
+                    "3&0xFF=" | "32>>16=" => self.one(&["0", "0:0x28", "0x5000:0x6fff"]).to_owned(),
+                    _ => "0x0a000000:0x0a00ffff".to_owned(),
+                };
+                plain("u32", format!("-m u32 {not}--u32 \"{text}{value}\""))
+            }
+            29 => plain("-f", format!("{not}-f")),
+            _ => {
+                let (port, not) = (self.one(&["p0", "p1", "p+", "t0"]), self.not());
+                let outs = place.only(&["FORWARD", "POSTROUTING"]);
+                let ins = place.only(&["PREROUTING", "INPUT", "FORWARD"]);
+                match self.random.range(1, 5) {
+                    1 | 2 if ins => plain("physdev", format!("-m physdev {not}--physdev-in {port}")),
+                    3 if outs => plain("physdev", format!("-m physdev {not}--physdev-out {port}")),
+                    4 if outs => plain("physdev", format!("-m physdev {not}--physdev-is-out")),
+                    4 if place.only(&["FORWARD"]) => plain("physdev", format!("-m physdev {not}--physdev-is-bridged")),
+                    _ if ins => plain("physdev", format!("-m physdev {not}--physdev-is-in")),
+                    _ => return None,
+                }
+            }
+        })
+    }
+
+    fn connection_match(&mut self, kind: u32) -> Option<Drawn> {
+        let not = self.not();
+        Some(match kind {
+            31 | 32 => {
+                let state = self.one(&[
+                    "NEW",
+                    "ESTABLISHED",
+                    "RELATED,ESTABLISHED",
+                    "INVALID",
+                    "RELATED",
+                    "DNAT",
+                    "SNAT",
+                    "UNTRACKED",
+                    "NEW,UNTRACKED",
+                ]);
+                plain("conntrack", format!("-m conntrack {not}--ctstate {state}"))
+            }
+            33 => {
+                let state = self.one(&["NEW", "ESTABLISHED", "RELATED,ESTABLISHED", "INVALID", "UNTRACKED"]);
+                plain("state", format!("-m state {not}--state {state}"))
+            }
+            34..=36 => plain("conntrack", format!("-m conntrack {}", self.conntrack_option(not))),
+            37 => {
+                let mark = self.one(&["0x1", "0x2/0x2", "0x4000/0x4000", "0x0/0xff", "0x0"]);
+                plain("mark", format!("-m mark {not}--mark {mark}"))
+            }
+            _ => {
+                let mark = self.one(&["0x1/0x1", "0x8/0x8", "0x0", "0x0/0xf"]);
+                plain("connmark", format!("-m connmark {not}--mark {mark}"))
+            }
+        })
+    }
+
+    fn conntrack_option(&mut self, not: &str) -> String {
+        let ports = self.ports();
+        match self.random.range(1, 12) {
+            1 => format!("--ctdir {}", self.one(&["ORIGINAL", "REPLY"])),
+            2 => format!("{not}--ctproto {}", self.one(&["6", "17", "1"])),
+            3 => format!("{not}--ctorigsrc {}", self.net()),
+            4 => format!("{not}--ctorigdst {}", self.net()),
+            5 => format!("{not}--ctreplsrc {}", self.net()),
+            6 => format!("{not}--ctrepldst {}", self.net()),
+            7 => format!("-p tcp -m tcp -m conntrack {not}--ctorigsrcport {ports}")
+                .replace("-p tcp -m tcp -m conntrack ", ""),
+            8 => format!("{not}--ctorigdstport {ports}"),
+            9 => format!("{not}--ctreplsrcport {ports}"),
+            10 => format!("{not}--ctrepldstport {ports}"),
+            _ => format!(
+                "{not}--ctstatus {}",
+                self.one(&["SEEN_REPLY", "ASSURED", "CONFIRMED", "NONE"])
+            ),
+        }
+    }
+
+    fn rare_match(&mut self, kind: u32, place: &Place<'_>) -> Option<Drawn> {
+        let not = self.not();
+        Some(match kind {
+            39 => plain(
+                "comment",
+                format!("-m comment --comment \"{}\"", self.one(&["a rule", "x", "-m mark"])),
+            ),
+            40 if self.random.one_in(3) => {
+                let odds = self.one(&["0.50000000000", "0.33333333349", "0.00000000000", "1.00000000000"]);
+                plain(
+                    "statistic",
+                    format!("-m statistic --mode random {not}--probability {odds}"),
+                )
+            }
+            41 if self.random.one_in(4) => {
+                let every = self.random.range(1, 3);
+                plain(
+                    "statistic",
+                    format!("-m statistic --mode nth {not}--every {every} --packet 0"),
+                )
+            }
+            42 if self.random.one_in(4) => plain("limit", "-m limit --limit 6/min --limit-burst 3"),
+            43 if self.random.one_in(2) => {
+                let op = self.one(&[
+                    "--set",
+                    "--set",
+                    "--rcheck",
+                    "--update",
+                    "--remove",
+                    "--rcheck --seconds 60",
+                ]);
+                let side = self.one(&["--rsource", "--rdest"]);
+                let name = self.one(&["A", "B"]);
+                let not = if op == "--set" { "" } else { not };
+                plain("recent", format!("-m recent {not}{op} --name {name} {side}"))
+            }
+            44 if place.only(&["OUTPUT", "POSTROUTING"]) => {
+                let what = self.one(&[
+                    "--socket-exists",
+                    "--uid-owner 0",
+                    "--uid-owner 0-4294967294",
+                    "--gid-owner 7",
+                ]);
+                plain("owner", format!("-m owner {not}{what}"))
+            }
+            45 if place.only(&["PREROUTING", "INPUT"]) => {
+                let what = if self.random.one_in(2) { " --nowildcard" } else { "" };
+                plain("socket", format!("-m socket{what}"))
+            }
+            46 => self.set_match(),
+            _ => return None,
+        })
+    }
+
+    fn set_match(&mut self) -> Drawn {
+        let not = self.not();
+        let sets: Vec<(&str, &str)> = self.topology.sets.iter().map(|(n, d)| (n.as_str(), *d)).collect();
+        let Some((name, dims)) = sets.get(self.random.range(0, sets.len() as u32) as usize) else {
+            return plain("comment", "-m comment --comment \"no set\"");
+        };
+        let dirs: Vec<&str> = dims.split(',').map(|_| self.one(&["src", "dst", "dst"])).collect();
+        let more = match self.random.range(1, 8) {
+            1 => " --return-nomatch",
+            _ => "",
+        };
+        plain(
+            "set",
+            format!("-m set {not}--match-set {name} {}{more}", dirs.join(",")),
+        )
+    }
+}
