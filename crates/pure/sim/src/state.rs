@@ -23,6 +23,8 @@ pub(crate) struct Conn {
     pub snat: bool,
     pub dnat: bool,
     pub mark: u32,
+    /// Type and code of the ICMP request that made it.
+    pub icmp: (u8, u8),
     /// Of TCP.
     pub tcp: TcpState,
     /// The last packet: what it was, and whether it was a reply.

@@ -49,6 +49,10 @@ pub(crate) fn nf_conntrack_in(eng: &mut Engine<'_>, ns: &Netns, skb: &mut Skb) {
         snat: false,
         dnat: false,
         mark: 0,
+        icmp: match skb.l4 {
+            L4::Icmp { kind, code, .. } => (kind, code),
+            _ => (0, 0),
+        },
         tcp,
         last: (Index::Nothing, false),
         dead: false,

@@ -297,6 +297,7 @@ fn setup_src(eng: &mut Engine<'_>, skb: &Skb, range: &NatRange) {
     let old = (conn.reply.dst, conn.reply.dport);
     let ports = range.ports.filter(|_| conn.orig.proto != 1);
     let port_stays = ports.is_none_or(|(low, high)| match conn.snat_port_any {
+        _ if range.random => false,
         true => low <= EPHEMERAL.0 && EPHEMERAL.1 <= high,
         false => (low..=high).contains(&old.1),
     });
@@ -307,10 +308,10 @@ fn setup_src(eng: &mut Engine<'_>, skb: &Skb, range: &NatRange) {
     };
     let conn = &mut eng.conns[ct.entry];
     conn.reply.dst = addr;
-    if let Some((low, _)) = ports.filter(|_| !port_stays) {
+    if let Some((low, high)) = ports.filter(|_| !port_stays) {
         // Any of the range; the first stands for them.
         conn.reply.dport = low;
-        conn.snat_port_any = false;
+        conn.snat_port_any = low < high;
     }
     conn.snat |= old != (conn.reply.dst, conn.reply.dport);
     conn.snat_port_any |= range.random && ports.is_none();

@@ -16,8 +16,12 @@ use netwhy_model::netfilter::{Hook, RejectWith, addr_type};
 use netwhy_wire::icmp;
 
 pub(crate) fn reject<'a>(eng: &mut Engine<'a>, ns: &'a Netns, _hook: Hook, with: RejectWith, skb: &Skb, _links: Links) {
+    // The checksum of a first fragment covers what the others bring.
+    let fragment = skb
+        .frag
+        .is_some_and(|(offset, _)| offset > 0 || matches!(skb.proto(), 1 | 6 | 17));
     // nf_reject_verify_csum(), nf_ip_checksum(): what is damaged gets no answer; nor does a later fragment.
-    if skb.flaw.is_some_and(|flaw| flaw != Flaw::Crc) || skb.frag.is_some_and(|(offset, _)| offset > 0) {
+    if skb.flaw.is_some_and(|flaw| flaw != Flaw::Crc) || fragment {
         return;
     }
     match with {

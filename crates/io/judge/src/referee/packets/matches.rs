@@ -187,13 +187,13 @@ impl Drawer<'_> {
             27 | 28 => {
                 let (port, text) = (
                     self.port(),
-                    self.one(&["6&0xFF=", "8>>24=", "0>>22&0x3C@0&0xFFFF=", "12=", "3&0xFF=", "32>>16="]),
+                    self.one(&["6&0xFF=", "8>>24=", "0>>22&0x3C@0&0xFFFF=", "12=", "0&0xFFFF="]),
                 );
                 let value = match text {
                     "6&0xFF=" => self.one(&["6", "0x1", "17", "1,17"]).to_owned(),
                     "8>>24=" => self.one(&["64", "0x3f", "1:63"]).to_owned(),
                     "0>>22&0x3C@0&0xFFFF=" => format!("{port}"),
-                    "3&0xFF=" | "32>>16=" => self.one(&["0", "0:0x28", "0x5000:0x6fff"]).to_owned(),
+                    "0&0xFFFF=" => self.one(&["0:40", "41:60", "44"]).to_owned(),
                     _ => "0x0a000000:0x0a00ffff".to_owned(),
                 };
                 plain("u32", format!("-m u32 {not}--u32 \"{text}{value}\""))

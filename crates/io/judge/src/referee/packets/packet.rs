@@ -226,7 +226,7 @@ impl Packet {
     pub fn fragments(&self) -> [Packet; 2] {
         let mut first = self.clone();
         first.frag = Some((0, true));
-        first.payload = self.payload.next_multiple_of(8);
+        first.payload = self.payload.max(8).next_multiple_of(8);
         let header = first.transport().len() as u16 - first.payload;
         first.payload += header.next_multiple_of(8) - header;
         let mut second = first.clone();

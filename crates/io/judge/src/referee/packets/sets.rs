@@ -28,7 +28,7 @@ pub(super) fn sets(random: &mut Random, made: &mut Topology) {
                 ""
             };
             if !seen.contains(&element) {
-                made.lines.push(format!("n ipset add {name} {element}{nomatch}"));
+                made.lines.push(format!("n ipset add {name} {element}{nomatch} -exist"));
                 seen.push(element);
             }
         }
@@ -39,7 +39,7 @@ pub(super) fn sets(random: &mut Random, made: &mut Topology) {
     if !list.is_empty() {
         made.lines.push("n ipset create list list:set".to_owned());
         made.lines
-            .extend(list.iter().map(|name| format!("n ipset add list {name}")));
+            .extend(list.iter().map(|name| format!("n ipset add list {name} -exist")));
         made.sets.push(("list".to_owned(), "ip"));
     }
 }

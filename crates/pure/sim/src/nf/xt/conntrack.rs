@@ -7,7 +7,10 @@ use super::{Hit, all};
 use crate::engine::Engine;
 use crate::skb::{CtInfo, CtRef, L4, Skb};
 use netwhy_model::netfilter::{Conntrack, Not, Ports, ct_state, ct_status};
-use netwhy_wire::tcp;
+use netwhy_wire::{icmp, tcp};
+
+/// `IPPROTO_ICMP`.
+const ICMP: u8 = 1;
 
 pub(super) fn conntrack(eng: &mut Engine<'_>, want: &Conntrack, skb: &Skb) -> Hit {
     if !all(want.states.as_ref(), |bits| bits & state(eng, skb) != 0) {
@@ -18,7 +21,14 @@ pub(super) fn conntrack(eng: &mut Engine<'_>, want: &Conntrack, skb: &Skb) -> Hi
         return want.states.is_some().into();
     };
     let conn = &eng.conns[ct.entry];
-    let (o, r, any) = (conn.orig, conn.reply, conn.snat_port_any);
+    let (mut o, mut r) = (conn.orig, conn.reply);
+    let any = conn.snat_port_any && o.proto != ICMP;
+    if o.proto == ICMP {
+        // nf_ct_tuple: the type and code stand where a destination port does; invmap[] gives those of the answer.
+        let (kind, code) = conn.icmp;
+        let back = if kind == icmp::ECHO { icmp::ECHO_REPLY } else { kind + 1 };
+        (o.dport, r.dport) = (u16::from_be_bytes([kind, code]), u16::from_be_bytes([back, code]));
+    }
     let inside = |port: u16| move |range: &Ports| (range.0..=range.1).contains(&port);
     let hit = want.dir.is_none_or(|original| original != ct.reply)
         && all(want.proto.as_ref(), |p| *p == o.proto)

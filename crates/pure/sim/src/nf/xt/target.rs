@@ -20,6 +20,7 @@ pub(in crate::nf) fn ttl(skb: &mut Skb, op: TtlOp, value: u8) {
 
 /// IPv4 and TCP header without options, the MSS option, and the MSS where nothing says one (bytes).
 const HEADERS_LEN: u32 = 40;
+const IP_LEN: u32 = 20;
 const TCPOLEN_MSS: u32 = 4;
 const TCP_MSS_DEFAULT: u16 = 536;
 
@@ -40,13 +41,21 @@ pub(in crate::nf) fn tcpmss<'a>(eng: &mut Engine<'a>, ns: &'a Netns, mss: Option
     match skb.opts.mss {
         // Never more than it was.
         Some(old) => skb.opts.mss = Some(old.min(new)),
-        // Nothing here follows the header, so there is room for the option.
+        // Data that follows the header would have to be moved.
+        None if has_data(skb) => {}
         None => {
             skb.opts.mss = Some(new.min(TCP_MSS_DEFAULT));
             skb.len += TCPOLEN_MSS;
         }
     }
     true
+}
+
+/// Whether a segment is more than its header; what this simulator makes without a payload is not.
+fn has_data(skb: &Skb) -> bool {
+    const OFFSET_AT: usize = 32;
+    let header = skb.raw.as_ref().and_then(|raw| raw.get(OFFSET_AT));
+    header.is_some_and(|byte| IP_LEN + u32::from(byte >> 4) * 4 < skb.len)
 }
 
 /// `tcpmss_reverse_mtu()`: of the route back to the source.
