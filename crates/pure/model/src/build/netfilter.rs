@@ -133,6 +133,7 @@ fn assemble(saves: [(u8, Option<Fact<Arc<Parsed>>>); 2], native: Fact<nft::Nativ
     netfilter.hooks = hooks.sorted();
     netfilter.conntrack_otherwise = if used { Some(Ok(())) } else { maybe.map(Err) };
     netfilter.conntrack = conntrack(&netfilter);
+    netfilter.defrag = defrag(&netfilter);
     netfilter
 }
 
@@ -149,6 +150,12 @@ fn add_save(netfilter: &mut Netfilter, hooks: &mut Hooks, order: u8, parsed: &Pa
     for &(hook, priority, gap) in &parsed.unknown {
         hooks.add(hook, priority, order, HookFn::Unknown(gap));
     }
+}
+
+/// Whether a rule, reachable or not, needs whole packets: `socket_mt_enable_defrag()` (`net/netfilter/xt_socket.c`).
+pub(super) fn defrag(netfilter: &Netfilter) -> bool {
+    let mut rules = netfilter.tables.iter().flat_map(|t| &t.chains).flat_map(|c| &c.rules);
+    rules.any(|rule| rule.matches.iter().any(|m| m.name() == "socket"))
 }
 
 /// Whether connection tracking is on: some rule, reachable or not, asks for it (`nf_ct_netns_get()`).

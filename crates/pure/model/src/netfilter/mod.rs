@@ -52,6 +52,8 @@ pub struct Netfilter {
     /// The same without the rules of `tables`: what native tables, extensions that are not modelled, and members that
     /// are missing say.
     pub conntrack_otherwise: Option<Result<(), GapId>>,
+    /// Fragments are put together although nothing tracks: a rule looks for a socket (`nf_defrag_ipv4_enable()`).
+    pub defrag: bool,
 }
 
 /// One registered function of a hook.

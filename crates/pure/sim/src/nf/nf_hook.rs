@@ -45,7 +45,8 @@ pub(crate) fn nf_hook<'a>(
     let tracked = nf.conntrack.is_some();
     let tracks_here = tracked && matches!(hook, Hook::PreRouting | Hook::LocalOut);
     // nf_defrag_ipv4.c: ipv4_conntrack_defrag(), before all others.
-    if tracks_here && skb.frag.is_some() {
+    let whole = tracks_here || nf.defrag && matches!(hook, Hook::PreRouting | Hook::LocalOut);
+    if whole && skb.frag.is_some() {
         let user = match hook {
             Hook::PreRouting => DefragUser::ConntrackIn,
             _ => DefragUser::ConntrackOut,

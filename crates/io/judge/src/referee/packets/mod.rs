@@ -32,6 +32,5 @@ pub(super) fn gap_text(cluster: &Cluster, gap: GapId) -> String {
     if gap == netwhy_sim::HOOK_ORDER {
         return "order of hooks".to_owned();
     }
-    let gap = cluster.gaps.get(gap);
-    format!("{}: {}", gap.path, gap.why)
+    cluster.gaps.get(gap).why.clone()
 }

@@ -1,6 +1,6 @@
 //! Patches of netfilter.
 
-use crate::build::netfilter::conntrack;
+use crate::build::netfilter::{conntrack, defrag};
 use crate::cluster::Netns;
 use crate::netfilter::{Backend, Chain, HookFn, NatRange, Netfilter, Rule, Table, TableName, Target};
 use std::net::Ipv4Addr;
@@ -43,6 +43,7 @@ fn edit(ns: &mut Netns, (backend, name): Place, chain: &str, change: impl FnOnce
         *chain = Chain::new(Arc::clone(&chain.name), chain.policy, rules);
     }
     netfilter.conntrack = conntrack(netfilter);
+    netfilter.defrag = defrag(netfilter);
 }
 
 /// What cannot be evaluated is taken away.
