@@ -1,5 +1,6 @@
 //! The kernel judges the simulator, packet by packet, in worlds of fixed seeds.
 
+use netwhy_judge::referee::fidelity;
 use netwhy_judge::referee::packets::{Disagreement, shrink};
 use netwhy_judge::referee::packets::{Options, run};
 use netwhy_judge::world::Drops;
@@ -9,6 +10,16 @@ use std::time::Duration;
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
+    if args.iter().any(|a| a == "--stored") {
+        return match fidelity::again(&root) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(why) => {
+                println!("{why}");
+                ExitCode::FAILURE
+            }
+        };
+    }
     let number = |name: &str, default: u64| {
         let at = args.iter().position(|a| a == name);
         at.and_then(|at| args.get(at + 1)?.parse().ok()).unwrap_or(default)
@@ -28,6 +39,12 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    if args.iter().any(|a| a == "--fidelity") {
+        let figures = fidelity::Figures::of(&options, &sum);
+        if let Err(why) = fidelity::write(&root, &figures) {
+            println!("{why}");
+        }
+    }
     let show = number("--show", 5) as usize;
     let mut kinds: BTreeMap<String, Vec<&Disagreement>> = BTreeMap::new();
     for one in &sum.disagreements {

@@ -18,6 +18,9 @@ use netwhy_model::{Cluster, GapId, NetnsId};
 use netwhy_wire::{Mac, Proto, Tuple};
 use std::net::Ipv4Addr;
 
+/// Names of what connection tracking says of a packet, as [`Used`] has them.
+pub const CONNTRACK: &[&str] = Skb::CT_NAMES;
+
 /// A frame that arrives on a link.
 #[derive(Clone, Copy, Debug)]
 pub struct Arrival<'b> {

@@ -6,4 +6,5 @@
 //! | [`conversations`] | several namespaces, real sockets: what the client sees |
 
 pub mod conversations;
+pub mod fidelity;
 pub mod packets;

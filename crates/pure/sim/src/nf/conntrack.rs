@@ -185,8 +185,9 @@ pub(crate) fn attach_error(error: &mut Skb, cause: &Skb) {
     }
 }
 
+/// `__nf_conntrack_confirm()`: by a packet of the original direction only, not by the error that one caused.
 pub(crate) fn confirm(eng: &mut Engine<'_>, skb: &Skb) {
-    if let Some(ct) = skb.ct {
+    if let Some(ct) = skb.ct.filter(|ct| !ct.reply) {
         eng.conns[ct.entry].confirmed = true;
     }
 }
