@@ -55,10 +55,10 @@ pub(super) fn rpfilter<'a>(eng: &mut Engine<'a>, ns: &'a Netns, m: &Match, skb: 
     };
     let link = ns.links.as_ref().ok().and_then(|l| l.get(links.iif));
     let all_hear = skb.dst.is_broadcast() || skb.dst.octets()[..3] == [224, 0, 0];
-    if link.is_none_or(|l| matches!(l.kind, LinkKind::Loopback)) || skb.src.octets()[0] == 0 && all_hear {
+    if link.is_none_or(|l| matches!(l.kind, LinkKind::Loopback)) || skb.src.is_unspecified() && all_hear {
         return Hit::Yes.not(invert);
     }
-    let nowhere = skb.dst.is_multicast() || skb.dst.is_broadcast() || skb.dst.octets()[0] == 0;
+    let nowhere = skb.dst.is_multicast() || skb.dst.is_broadcast() || skb.dst.is_unspecified();
     let key = FibKey {
         src: if nowhere { Ipv4Addr::UNSPECIFIED } else { skb.dst },
         dst: skb.src,
