@@ -4,6 +4,7 @@
 
 use super::Hit;
 use super::header::{EPHEMERAL, has_ethernet};
+use super::u32::byte;
 use crate::engine::Engine;
 use crate::nf::nf_hook::Links;
 use crate::skb::{L4, Skb};
@@ -119,9 +120,20 @@ pub(super) fn key(ns: &Netns, set: &IpSet, dirs: SetDirs, skb: &Skb, links: Link
     (set.kind != SetType::HashIp || key.ip != 0).then_some(key)
 }
 
+/// Protocols with ports where TCP has them.
+const SCTP: u8 = 132;
+const UDPLITE: u8 = 136;
+/// IP header without options (bytes).
+const IP_LEN: u32 = 20;
+
 /// `get_port()`: for ICMP the type and code, for other protocols 0.
 fn port(skb: &Skb, src: bool) -> u16 {
     match (&skb.l4, skb.ports()) {
+        (L4::Other(SCTP | UDPLITE), _) => {
+            let at = if src { IP_LEN } else { IP_LEN + 2 };
+            let bytes = [at, at + 1].map(|at| byte(skb, at).unwrap_or(0));
+            u16::from_be_bytes(bytes)
+        }
         (_, Some((sport, dport))) => {
             if src {
                 sport
