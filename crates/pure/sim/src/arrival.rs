@@ -18,6 +18,9 @@ use netwhy_model::{Cluster, GapId, NetnsId};
 use netwhy_wire::{Mac, Proto, Tuple};
 use std::net::Ipv4Addr;
 
+/// Names of what connection tracking says of a packet, as [`Used`] has them.
+pub const CONNTRACK: &[&str] = Skb::CT_NAMES;
+
 /// A frame that arrives on a link.
 #[derive(Clone, Copy, Debug)]
 pub struct Arrival<'b> {
@@ -257,7 +260,7 @@ impl Frame {
                 sport: t.sport,
                 dport: t.dport,
             }),
-            port_any: skb.sport_any,
+            port_any: skb.sport_any.is_some(),
             dport_any: skb.dport_any,
         }
     }

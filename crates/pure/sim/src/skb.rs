@@ -2,6 +2,7 @@
 
 use crate::opts::TcpOpts;
 use netwhy_model::NetnsId;
+use netwhy_model::netfilter::Ports;
 use netwhy_wire::Mac;
 use std::net::Ipv4Addr;
 
@@ -10,6 +11,9 @@ const IP_LEN: u32 = 20;
 const TCP_LEN: u32 = 20;
 const UDP_LEN: u32 = 8;
 const ICMP_LEN: u32 = 8;
+
+/// Lowest and highest port that kernels choose by default (`ip_local_port_range`).
+pub(crate) const EPHEMERAL: Ports = (32768, 60999);
 
 /// `struct sk_buff`, as far as it decides.
 #[derive(Clone, Debug)]
@@ -59,8 +63,8 @@ pub(crate) struct Skb {
     /// An error about a packet that is not tracked: it cannot be made untracked itself (`nf_ct_attach()` of nothing).
     pub attached: bool,
     pub route: Option<Dst>,
-    /// The source port was chosen by a kernel: any of `ip_local_port_range`.
-    pub sport_any: bool,
+    /// The source port was chosen by a kernel: any of these.
+    pub sport_any: Option<Ports>,
     /// It answers a packet whose source port is any.
     pub dport_any: bool,
     /// Number of the packet in the conversation.
@@ -232,7 +236,7 @@ impl Skb {
             untracked: false,
             attached: false,
             route: None,
-            sport_any: false,
+            sport_any: None,
             dport_any: false,
             packet: 0,
             main: true,

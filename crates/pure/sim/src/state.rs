@@ -4,6 +4,7 @@ use crate::nf::conntrack_tcp::{Index, TcpState};
 use crate::skb::{Skb, Tuple};
 use crate::trace::ClientSees;
 use netwhy_model::NetnsId;
+use netwhy_model::netfilter::Ports;
 use netwhy_model::netfilter::SetElem;
 use netwhy_wire::Mac;
 use std::net::Ipv4Addr;
@@ -31,8 +32,8 @@ pub(crate) struct Conn {
     pub last: (Index, bool),
     /// A reset killed it.
     pub dead: bool,
-    /// SNAT chose a port.
-    pub snat_port_any: bool,
+    /// SNAT, or the sender's kernel, chose the source port: any of these.
+    pub snat_port_any: Option<Ports>,
     /// The nat chains changed the mark of its first packet: later ones do not get it.
     pub marked: bool,
     /// Random choices made before and after its creation decide its translation.

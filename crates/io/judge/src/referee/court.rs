@@ -27,6 +27,21 @@ pub struct Options {
     pub sickbay: Sickbay,
 }
 
+impl Options {
+    /// The part of the worlds of one namespace.
+    pub fn frames(&self) -> packets::Options {
+        let sets = u64::from(self.rule_sets.max(1)) * self.worlds.max(1);
+        packets::Options {
+            seed: self.seed,
+            worlds: self.worlds,
+            rule_sets: self.rule_sets,
+            packets: u32::try_from(self.packets.div_ceil(sets)).unwrap_or(u32::MAX),
+            budget: self.budget,
+            threads: self.threads,
+        }
+    }
+}
+
 /// What came out.
 #[derive(Clone, Debug, Default)]
 pub struct Sitting {
@@ -52,15 +67,7 @@ const SHOWN: usize = 8;
 /// # Errors
 /// Namespaces or drop reasons are not to be had.
 pub fn sit(options: &Options, tell: &mut dyn FnMut(&str)) -> Result<Sitting, String> {
-    let sets = u64::from(options.rule_sets.max(1)) * options.worlds.max(1);
-    let frames = packets::run(&packets::Options {
-        seed: options.seed,
-        worlds: options.worlds,
-        rule_sets: options.rule_sets,
-        packets: u32::try_from(options.packets.div_ceil(sets)).unwrap_or(u32::MAX),
-        budget: options.budget,
-        threads: options.threads,
-    })?;
+    let frames = packets::run(&options.frames())?;
     let mut sickbay = options.sickbay.clone();
     let release = kernel_release();
     let unknown: Vec<&Disagreement> = frames

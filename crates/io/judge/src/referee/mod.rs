@@ -4,12 +4,12 @@
 //! |---|---|
 //! | [`packets`] | one namespace, frames through TAP devices: every reaction, every drop reason, every rule counter |
 //! | [`conversations`] | several namespaces, real sockets: what the client sees |
-
 //!
 //! [`court`] runs both. What it prints of a disagreement is a world that can be pasted into `tests/referee/cases.txt`.
 
 pub mod conversations;
 pub mod court;
+pub mod fidelity;
 pub mod packets;
 mod sickbay;
 

@@ -1,11 +1,11 @@
 //! The kernel judges the simulator, packet by packet: small cases of the past, 300 worlds of fixed seeds, some fresh ones.
 //!
 //! This program has no test harness. With arguments it judges what they say: `--seed N --worlds N --sets N --packets N
-//! --conversations N --threads N --features`.
+//! --conversations N --threads N --features --fidelity`; `--stored` writes `docs/fidelity.md` from the stored figures.
 
-use netwhy_judge::referee::Sickbay;
 use netwhy_judge::referee::court::{Options, Sitting, sit};
 use netwhy_judge::referee::packets::Case;
+use netwhy_judge::referee::{Sickbay, fidelity};
 use netwhy_judge::world::{Drops, recipes};
 use netwhy_sys::Netns;
 use netwhy_sys::tap::Tap;
@@ -25,6 +25,11 @@ const FRESH: u64 = 30;
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     if args.iter().any(|a| a == "--list") {
+        return ExitCode::SUCCESS;
+    }
+    if args.iter().any(|a| a == "--stored") {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
+        fidelity::again(&root).expect("docs/fidelity.md");
         return ExitCode::SUCCESS;
     }
     if let Some(missing) = missing() {
@@ -111,6 +116,11 @@ fn asked(args: &[String]) -> ExitCode {
         )
     };
     let sitting = judge(&options);
+    if args.iter().any(|a| a == "--fidelity") {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
+        let figures = fidelity::Figures::of(&options.frames(), &sitting.frames);
+        fidelity::write(&root, &figures).expect("docs/fidelity.md");
+    }
     if args.iter().any(|a| a == "--features") {
         for (key, count) in &sitting.frames.features {
             let worlds = sitting.frames.worlds_of.get(key).copied().unwrap_or(0);

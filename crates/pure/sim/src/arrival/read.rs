@@ -63,7 +63,7 @@ pub(super) fn skb(frame: &[u8]) -> Option<Skb> {
     } else if proto == SCTP && ip.fragment.is_none() && !crc_holds(whole.get(header..)?) {
         skb.flaw = Some(Flaw::Crc);
     } else if !matches!(proto, 1 | 6 | 17) {
-        let whole_sum = ip.fragment.is_none() && sum(whole.get(header..)?, 0) == 0xffff;
+        let whole_sum = ip.fragment.is_none() && matches!(sum(whole.get(header..)?, 0), 0 | 0xffff);
         skb.flaw = Some(Flaw::Unverified).filter(|_| !whole_sum && !OTHER_CHECKS.contains(&proto));
     } else if ip.fragment.is_none() && !transport_sum_holds(whole.get(header..)?, &skb, proto) {
         skb.flaw = Some(Flaw::Checksum);

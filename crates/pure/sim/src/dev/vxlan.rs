@@ -8,7 +8,7 @@ use crate::engine::{Engine, Item};
 use crate::flow::Options;
 use crate::ip::icmp_send;
 use crate::reason::{DropReason, Stage};
-use crate::skb::{L4, Skb};
+use crate::skb::{EPHEMERAL, L4, Skb};
 use crate::state::{Client, Vtep};
 use crate::trace::Detail;
 use netwhy_model::link::{Link, LinkKind, Vxlan};
@@ -67,7 +67,7 @@ pub(crate) fn vxlan_xmit<'a>(eng: &mut Engine<'a>, ns: &'a Netns, link: &'a Link
         );
         outer.df = false;
         outer.len = skb.len + VXLAN_HEADROOM;
-        outer.sport_any = true;
+        outer.sport_any = Some(EPHEMERAL);
         outer.packet = skb.packet;
         outer.main = skb.main;
         outer.reply = skb.reply;
@@ -113,7 +113,7 @@ pub(crate) fn vxlan_carries<'a>(
     };
     let mut outer = Skb::new(local, remote, l4);
     outer.len_any = true;
-    outer.sport_any = true;
+    outer.sport_any = Some(EPHEMERAL);
     outer.packet = u16::MAX;
     let client = Client {
         netns: ns.id,

@@ -134,13 +134,13 @@ fn find_by_port(eng: &mut Engine<'_>, ns: &Netns, tuple: Tuple) -> Option<(usize
             sport: if tuple.proto == 1 { tuple.sport } else { c.reply.sport },
             ..c.reply
         };
-        c.netns == ns.id && c.confirmed && !c.dead && c.snat_port_any && port == tuple
+        c.netns == ns.id && c.confirmed && !c.dead && c.snat_port_any.is_some() && port == tuple
     };
     let entry = eng.conns.iter().position(fits)?;
     let conn = &mut eng.conns[entry];
     conn.reply.dport = tuple.dport;
     conn.reply.sport = tuple.sport;
-    conn.snat_port_any = false;
+    conn.snat_port_any = None;
     Some((entry, true))
 }
 
@@ -185,8 +185,9 @@ pub(crate) fn attach_error(error: &mut Skb, cause: &Skb) {
     }
 }
 
+/// `__nf_conntrack_confirm()`: by a packet of the original direction only, not by the error that one caused.
 pub(crate) fn confirm(eng: &mut Engine<'_>, skb: &Skb) {
-    if let Some(ct) = skb.ct {
+    if let Some(ct) = skb.ct.filter(|ct| !ct.reply) {
         eng.conns[ct.entry].confirmed = true;
     }
 }

@@ -5,7 +5,6 @@
 
 use super::ipt_do_table::{TableVerdict, ipt_do_table};
 use super::nf_hook::{Hooked, Links, drop_stage, unknown_rules};
-use super::xt::EPHEMERAL;
 use crate::engine::Engine;
 use crate::reason::DropReason;
 use crate::route::inet_select_addr;
@@ -15,6 +14,9 @@ use crate::trace::Detail;
 use netwhy_model::Netns;
 use netwhy_model::netfilter::{Hook, HookEntry, HookFn, NatRange, Ports, Target};
 use std::net::Ipv4Addr;
+
+/// What `nf_nat_l4proto_unique_tuple()` chooses from for an unprivileged port.
+const UNPRIVILEGED: Ports = (1024, u16::MAX);
 
 /// `HOOK2MANIP`: source after routing and on input, destination before routing and on output.
 fn manip_is_src(hook: Hook) -> bool {
@@ -91,7 +93,7 @@ fn free_tuple(eng: &mut Engine<'_>, entry: usize) {
     let conn = &mut eng.conns[entry];
     conn.reply.dport = free.unwrap_or(reply.dport);
     conn.snat = true;
-    conn.snat_port_any = true;
+    conn.snat_port_any = Some(UNPRIVILEGED);
 }
 
 fn set_done(eng: &mut Engine<'_>, entry: usize, src: bool) {
@@ -121,7 +123,7 @@ fn nf_nat_packet(eng: &mut Engine<'_>, ns: &Netns, hook: Hook, skb: &mut Skb) {
     if src {
         skb.src = target.src;
         skb.set_ports(Some(target.sport), None);
-        skb.sport_any = !ct.reply && conn.snat_port_any;
+        skb.sport_any = conn.snat_port_any.filter(|_| !ct.reply);
     } else {
         skb.dst = target.dst;
         skb.set_ports(None, Some(target.dport));
@@ -298,8 +300,8 @@ fn setup_src(eng: &mut Engine<'_>, skb: &Skb, range: &NatRange) {
     let ports = range.ports.filter(|_| conn.orig.proto != 1);
     let port_stays = ports.is_none_or(|(low, high)| match conn.snat_port_any {
         _ if range.random => false,
-        true => low <= EPHEMERAL.0 && EPHEMERAL.1 <= high,
-        false => (low..=high).contains(&old.1),
+        Some(any) => low <= any.0 && any.1 <= high,
+        None => (low..=high).contains(&old.1),
     });
     let addr_stays = range.addrs.is_none_or(|(first, last)| (first..=last).contains(&old.0));
     let addr = match range.addrs {
@@ -311,9 +313,11 @@ fn setup_src(eng: &mut Engine<'_>, skb: &Skb, range: &NatRange) {
     if let Some((low, high)) = ports.filter(|_| !port_stays) {
         // Any of the range; the first stands for them.
         conn.reply.dport = low;
-        conn.snat_port_any = low < high;
+        conn.snat_port_any = Some((low, high)).filter(|_| low < high);
     }
     conn.snat |= old != (conn.reply.dst, conn.reply.dport);
-    conn.snat_port_any |= range.random && ports.is_none();
+    if range.random && ports.is_none() {
+        conn.snat_port_any = Some(UNPRIVILEGED);
+    }
     conn.src_done = true;
 }

@@ -11,7 +11,7 @@ use std::net::Ipv4Addr;
 
 /// Bit of [`addr_type`], by the local table only; `dev` limits it to addresses of one link (`--limit-iface-in`), 0 is any.
 pub(crate) fn inet_addr_type_dev(ns: &Netns, addr: Ipv4Addr, dev: u32) -> Result<u16, GapId> {
-    // ipv4_is_zeronet(): since 5.3 one address, not a network.
+    // ipv4_is_zeronet(): since 5.3 one address only.
     if addr.is_broadcast() || addr.is_unspecified() {
         return Ok(addr_type::BROADCAST);
     }

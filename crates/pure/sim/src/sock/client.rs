@@ -7,7 +7,7 @@ use crate::flow::Flow;
 use crate::opts::TcpOpts;
 use crate::reason::Stage;
 use crate::route::{OutputKey, RouteError, dst_mtu, inet_addr_type_dev, ip_route_output};
-use crate::skb::{Errno, L4, Skb, Tuple};
+use crate::skb::{EPHEMERAL, Errno, L4, Skb, Tuple};
 use crate::trace::{ClientSees, Detail, Disposition, End};
 use netwhy_model::netfilter::addr_type;
 use netwhy_model::{GapId, Netns};
@@ -68,7 +68,7 @@ pub(crate) fn connect(eng: &mut Engine<'_>, flow: &Flow) {
         },
     };
     let mut skb = Skb::new(flow.src.unwrap_or(Ipv4Addr::UNSPECIFIED), dst, l4).with_opts(TcpOpts::offered(ns));
-    skb.sport_any = flow.sport == 0;
+    skb.sport_any = (flow.sport == 0).then_some(EPHEMERAL);
     skb.sk = Some((ns.id, true));
     skb.len += match flow.proto {
         6 => 0,

@@ -43,7 +43,7 @@ pub(crate) fn tcp_v4_rcv<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: &Skb) {
         Ok(None) => reset(eng, ns, skb, flags),
         Ok(Some(_)) if flags & tcp::ACK != 0 => {
             eng.drop(ns, skb, Stage::TcpV4DoRcv, DropReason::TcpFlags);
-            send_reset(eng, ns, skb, flags);
+            send_reset(eng, ns, skb, flags, true);
         }
         Ok(Some(_)) if flags & tcp::RST != 0 => eng.drop(ns, skb, Stage::TcpRcvStateProcess, DropReason::TcpReset),
         Ok(Some(_)) if flags & tcp::SYN == 0 || flags & tcp::FIN != 0 => {
@@ -65,7 +65,9 @@ pub(crate) fn tcp_v4_rcv<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: &Skb) {
                 proto: 6,
                 accepted: false,
             });
-            answer(eng, ns, skb, tcp::SYN_ACK, true);
+            // tcp_make_synack(): a cookie belongs to no socket.
+            let held = eng.watch.is_none().then_some(true);
+            answer(eng, ns, skb, tcp::SYN_ACK, true, held);
         }
     }
 }
@@ -76,8 +78,8 @@ fn peer(skb: &Skb) -> (std::net::Ipv4Addr, u16) {
 
 const INET_ECN_MASK: u8 = 3;
 
-/// A packet back to where one came from.
-fn answer(eng: &mut Engine<'_>, ns: &Netns, skb: &Skb, flags: u8, main: bool) {
+/// A packet back to where one came from; by whose socket, and whether a process holds that.
+fn answer(eng: &mut Engine<'_>, ns: &Netns, skb: &Skb, flags: u8, main: bool, held: Option<bool>) {
     let Some((sport, dport)) = skb.ports() else { return };
     let mut back = Skb::new(
         skb.dst,
@@ -89,9 +91,9 @@ fn answer(eng: &mut Engine<'_>, ns: &Netns, skb: &Skb, flags: u8, main: bool) {
         },
     );
     back = back.with_opts(skb.opts.agreed(TcpOpts::offered(ns)));
-    back.sk = Some((ns.id, flags & tcp::RST == 0));
+    back.sk = held.map(|held| (ns.id, held));
     back.main = main;
-    back.dport_any = skb.sport_any;
+    back.dport_any = skb.sport_any.is_some();
     if flags & tcp::RST != 0 {
         // tcp_v4_send_reset(): what came decides.
         back.tos = skb.tos & !INET_ECN_MASK;
@@ -115,23 +117,24 @@ fn speak(eng: &mut Engine<'_>, ns: &Netns, skb: &Skb, server: usize) {
     }
     // A trace shows the handshake.
     eng.options.steps = false;
-    answer(eng, ns, skb, tcp::PSH | tcp::ACK, true);
+    answer(eng, ns, skb, tcp::PSH | tcp::ACK, true, Some(true));
 }
 
 /// No socket: a reset, except for resets.
 fn reset(eng: &mut Engine<'_>, ns: &Netns, skb: &Skb, flags: u8) {
     eng.drop(ns, skb, Stage::TcpV4Rcv, DropReason::NoSocket);
-    send_reset(eng, ns, skb, flags);
+    send_reset(eng, ns, skb, flags, false);
 }
 
 /// `tcp_v4_send_reset()`: only to what was sent to this host alone; it acknowledges what did not acknowledge itself.
-fn send_reset(eng: &mut Engine<'_>, ns: &Netns, skb: &Skb, flags: u8) {
+/// `ip_send_unicast_reply()` gives it the socket that refused, if one did.
+fn send_reset(eng: &mut Engine<'_>, ns: &Netns, skb: &Skb, flags: u8, held: bool) {
     if flags & tcp::RST != 0 || skb.is_broadcast() {
         return;
     }
     eng.note(ns, skb, Detail::Reject { icmp: None });
     let ack = if flags & tcp::ACK == 0 { tcp::ACK } else { 0 };
-    answer(eng, ns, skb, tcp::RST | ack, false);
+    answer(eng, ns, skb, tcp::RST | ack, false, Some(held));
 }
 
 /// `tcp_rcv_synsent_state_process()`.
@@ -156,7 +159,7 @@ fn client_rcv(eng: &mut Engine<'_>, ns: &Netns, skb: &Skb, flags: u8) {
         eng.client_told(ClientSees::Ok);
         eng.client.answered = true;
         eng.client.choices = eng.oracle.choices();
-        answer(eng, ns, skb, tcp::ACK, true);
+        answer(eng, ns, skb, tcp::ACK, true, Some(true));
     } else if flags & (tcp::SYN | tcp::ACK) == tcp::ACK && eng.client.answered {
         eng.client.heard = true;
     }

@@ -10,6 +10,7 @@ mod run;
 mod sets;
 mod shapes;
 mod shrink;
+mod states;
 mod tally;
 mod targets;
 mod topology;

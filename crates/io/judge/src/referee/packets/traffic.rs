@@ -61,6 +61,10 @@ impl<'t> Traffic<'t> {
         if packet.proto() == 132 {
             packet.payload = 24;
         }
+        // A timestamp brings its times.
+        if matches!(packet.body, Body::Icmp { kind: 13, .. }) {
+            packet.payload = packet.payload.max(12);
+        }
         packet
     }
 

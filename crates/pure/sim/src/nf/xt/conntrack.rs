@@ -22,7 +22,7 @@ pub(super) fn conntrack(eng: &mut Engine<'_>, want: &Conntrack, skb: &Skb) -> Hi
     };
     let conn = &eng.conns[ct.entry];
     let (mut o, mut r) = (conn.orig, conn.reply);
-    let any = conn.snat_port_any && o.proto != ICMP;
+    let any = conn.snat_port_any.filter(|_| o.proto != ICMP);
     if o.proto == ICMP {
         // nf_ct_tuple: the type and code stand where a destination port does; invmap[] gives those of the answer.
         let (kind, code) = conn.icmp;

@@ -14,8 +14,6 @@ use netwhy_model::netfilter::{Match, Not, PortSide, Ports};
 use netwhy_wire::Mac;
 use std::net::Ipv4Addr;
 
-/// Lowest and highest port that kernels choose by default (`ip_local_port_range`).
-pub(in crate::nf) const EPHEMERAL: Ports = (32768, 60999);
 /// `IPPROTO_SCTP`.
 const SCTP: u8 = 132;
 
@@ -73,13 +71,13 @@ fn ports_hit(eng: &mut Engine<'_>, skb: &Skb, sport: Option<&Not<Ports>>, dport:
 }
 
 /// A port in a range; where it may be `any` of a kernel's choice, both may be true.
-pub(super) fn port_hit(eng: &mut Engine<'_>, port: u16, any: bool, (low, high): Ports) -> Hit {
-    if !any {
+pub(super) fn port_hit(eng: &mut Engine<'_>, port: u16, any: Option<Ports>, (low, high): Ports) -> Hit {
+    let Some(any) = any else {
         return (low..=high).contains(&port).into();
-    }
-    if low <= EPHEMERAL.0 && EPHEMERAL.1 <= high {
+    };
+    if low <= any.0 && any.1 <= high {
         Hit::Yes
-    } else if high < EPHEMERAL.0 || EPHEMERAL.1 < low {
+    } else if high < any.0 || any.1 < low {
         Hit::No
     } else {
         eng.oracle.state().into()
@@ -93,9 +91,9 @@ fn multiport(eng: &mut Engine<'_>, skb: &Skb, ports: &Not<Vec<Ports>>, side: Por
     let hit = match side {
         PortSide::Destination => has(d),
         PortSide::Either if has(d) => true,
-        PortSide::Source | PortSide::Either if skb.sport_any => {
-            let all_inside = ports.value.iter().any(|r| r.0 <= EPHEMERAL.0 && EPHEMERAL.1 <= r.1);
-            let none = ports.value.iter().all(|r| r.1 < EPHEMERAL.0 || EPHEMERAL.1 < r.0);
+        PortSide::Source | PortSide::Either if let Some(any) = skb.sport_any => {
+            let all_inside = ports.value.iter().any(|r| r.0 <= any.0 && any.1 <= r.1);
+            let none = ports.value.iter().all(|r| r.1 < any.0 || any.1 < r.0);
             if all_inside || none {
                 all_inside
             } else {

@@ -12,7 +12,6 @@ mod sock;
 mod target;
 mod u32;
 
-pub(super) use header::EPHEMERAL;
 pub(super) use target::{set_elements, tcpmss, ttl};
 
 use super::nf_hook::Links;

@@ -3,7 +3,8 @@
 //! Kernel: `ip_set_test()` (`ip_set_core.c`), `*_kadt()` of each type, `mtype_test_cidrs()` (`ip_set_hash_gen.h`), 6.18.
 
 use super::Hit;
-use super::header::{EPHEMERAL, has_ethernet};
+use super::header::has_ethernet;
+use super::u32::byte;
 use crate::engine::Engine;
 use crate::nf::nf_hook::Links;
 use crate::skb::{L4, Skb};
@@ -119,9 +120,20 @@ pub(super) fn key(ns: &Netns, set: &IpSet, dirs: SetDirs, skb: &Skb, links: Link
     (set.kind != SetType::HashIp || key.ip != 0).then_some(key)
 }
 
+/// Protocols with ports where TCP has them.
+const SCTP: u8 = 132;
+const UDPLITE: u8 = 136;
+/// IP header without options (bytes).
+const IP_LEN: u32 = 20;
+
 /// `get_port()`: for ICMP the type and code, for other protocols 0.
 fn port(skb: &Skb, src: bool) -> u16 {
     match (&skb.l4, skb.ports()) {
+        (L4::Other(SCTP | UDPLITE), _) => {
+            let at = if src { IP_LEN } else { IP_LEN + 2 };
+            let bytes = [at, at + 1].map(|at| byte(skb, at).unwrap_or(0));
+            u16::from_be_bytes(bytes)
+        }
         (_, Some((sport, dport))) => {
             if src {
                 sport
@@ -138,12 +150,9 @@ fn port(skb: &Skb, src: bool) -> u16 {
 fn may_be_any_port(set: &IpSet, dirs: SetDirs, skb: &Skb) -> bool {
     let dims = set.kind.dims().iter().enumerate();
     let mut ports = dims.filter(|(i, d)| matches!(d, Dim::Port | Dim::AnyPort) && dirs.is_src(*i));
-    skb.sport_any
-        && ports.next().is_some()
-        && set
-            .members
-            .iter()
-            .any(|(e, _)| (EPHEMERAL.0..=EPHEMERAL.1).contains(&e.port))
+    let asked = ports.next().is_some();
+    let any = skb.sport_any.filter(|_| asked);
+    any.is_some_and(|any| set.members.iter().any(|(e, _)| (any.0..=any.1).contains(&e.port)))
 }
 
 /// What rules of this conversation did to the set.

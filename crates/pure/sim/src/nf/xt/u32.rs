@@ -153,7 +153,7 @@ fn transport(skb: &Skb, i: usize) -> Option<u8> {
     if let (L4::Tcp { .. } | L4::Udp { .. } | L4::Vxlan { .. }, 0..4) = (&skb.l4, i) {
         let (sport, dport) = skb.ports()?;
         return match i {
-            0 | 1 if skb.sport_any => None,
+            0 | 1 if skb.sport_any.is_some() => None,
             0 | 1 => be16(sport, i),
             _ => be16(dport, i - 2),
         };
