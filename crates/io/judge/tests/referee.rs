@@ -29,7 +29,7 @@ fn main() -> ExitCode {
         worlds: number("--worlds", 20),
         rule_sets: number("--sets", 5) as u32,
         packets: number("--packets", 200) as u32,
-        budget: None,
+        budget: Some(Duration::from_secs(number("--seconds", 100_000))),
         threads: number("--threads", 2) as u32,
     };
     let sum = match run(&options) {
