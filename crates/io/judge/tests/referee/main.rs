@@ -1,7 +1,7 @@
 //! The kernel judges the simulator, packet by packet: small cases of the past, 300 worlds of fixed seeds, some fresh ones.
 //!
 //! This program has no test harness. With arguments it judges what they say: `--seed N --worlds N --sets N --packets N
-//! --conversations N --threads N --features --fidelity`; `--stored` writes `docs/fidelity.md` from the stored figures.
+//! --conversations N --threads N --seconds N --features --fidelity`; `--stored` writes `docs/fidelity.md` from the stored figures.
 
 use netwhy_judge::referee::court::{Options, Sitting, sit};
 use netwhy_judge::referee::packets::Case;
@@ -10,7 +10,7 @@ use netwhy_judge::world::{Drops, recipes};
 use netwhy_sys::Netns;
 use netwhy_sys::tap::Tap;
 use std::process::ExitCode;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const CASES: &str = include_str!("cases.txt");
 
@@ -108,6 +108,7 @@ fn asked(args: &[String]) -> ExitCode {
     let options = Options {
         conversations: number("--conversations", 0),
         threads: number("--threads", 2) as u32,
+        budget: Some(Duration::from_secs(number("--seconds", 100_000))),
         ..options(
             number("--seed", 1),
             worlds,
