@@ -261,7 +261,7 @@ impl Frame {
                 dport: t.dport,
             }),
             port_any: skb.sport_any.is_some(),
-            dport_any: skb.dport_any,
+            dport_any: skb.dport_any.is_some(),
         }
     }
 }

@@ -66,7 +66,7 @@ pub(crate) struct Skb {
     /// The source port was chosen by a kernel: any of these.
     pub sport_any: Option<Ports>,
     /// It answers a packet whose source port is any.
-    pub dport_any: bool,
+    pub dport_any: Option<Ports>,
     /// Number of the packet in the conversation.
     pub packet: u16,
     /// Its loss ends the conversation (not an ICMP error or a reset).
@@ -237,7 +237,7 @@ impl Skb {
             attached: false,
             route: None,
             sport_any: None,
-            dport_any: false,
+            dport_any: None,
             packet: 0,
             main: true,
             reply: false,

@@ -30,6 +30,8 @@ pub(crate) struct Conn {
     pub tcp: TcpState,
     /// The last packet: what it was, and whether it was a reply.
     pub last: (Index, bool),
+    /// `IPS_ASSURED`.
+    pub assured: bool,
     /// A reset killed it.
     pub dead: bool,
     /// SNAT, or the sender's kernel, chose the source port: any of these.

@@ -139,7 +139,12 @@ fn show(list: &[&Disagreement], tell: &mut dyn FnMut(&str)) -> Result<(), String
         for one in list.iter().take(SHOWN) {
             let (case, what) = shrink(&one.case, &mut drops, SHRINK);
             let what = what.unwrap_or_else(|| one.what.clone());
-            texts.push(format!("world seed {}\n{}# {what}\n", one.seed, case.text()));
+            texts.push(format!(
+                "world seed {}\n{}# {what}\n# at first: {}\n",
+                one.seed,
+                case.text(),
+                one.what
+            ));
         }
         Ok(texts)
     };

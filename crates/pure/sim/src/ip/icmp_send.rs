@@ -28,7 +28,7 @@ pub(crate) fn icmp_send(eng: &mut Engine<'_>, ns: &Netns, cause: &Skb, kind: u8,
     if cause.icmp_locked {
         return;
     }
-    if cause.pkt_type != PktType::Host || cause.src.is_unspecified() {
+    if cause.pkt_type != PktType::Host {
         return;
     }
     // Not about what was sent to many, nor about a later fragment.
@@ -45,10 +45,16 @@ pub(crate) fn icmp_send(eng: &mut Engine<'_>, ns: &Netns, cause: &Skb, kind: u8,
     } else {
         Ipv4Addr::UNSPECIFIED
     };
+    // ip_route_output_key_hash_rcu(): to nobody is to oneself.
+    let (src, dst) = match (src.is_unspecified(), cause.src.is_unspecified()) {
+        (true, true) => (Ipv4Addr::LOCALHOST, Ipv4Addr::LOCALHOST),
+        (false, true) => (src, src),
+        (_, false) => (src, cause.src),
+    };
     let id = cause.ports().map_or(0, |p| p.0);
     let mut error = Skb::new(
         src,
-        cause.src,
+        dst,
         L4::Icmp {
             kind,
             code,

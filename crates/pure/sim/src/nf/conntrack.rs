@@ -22,7 +22,8 @@ pub(crate) fn nf_conntrack_in(eng: &mut Engine<'_>, ns: &Netns, skb: &mut Skb) {
         return;
     }
     let tuple = skb.tuple();
-    if let Some((entry, reply)) = find(eng, ns, tuple) {
+    let found = find(eng, ns, tuple).and_then(|(entry, reply)| of_its_type(eng, entry, reply, skb));
+    if let Some((entry, reply)) = found {
         if known(eng, entry, reply, skb) {
             return;
         }
@@ -55,6 +56,7 @@ pub(crate) fn nf_conntrack_in(eng: &mut Engine<'_>, ns: &Netns, skb: &mut Skb) {
         },
         tcp,
         last: (Index::Nothing, false),
+        assured: false,
         dead: false,
         snat_port_any: skb.sport_any,
         marked: false,
@@ -102,6 +104,8 @@ fn known(eng: &mut Engine<'_>, entry: usize, reply: bool, skb: &mut Skb) -> bool
             Go::To(state) => {
                 conn.last = (index, reply);
                 conn.tcp = state;
+                let stands = matches!(old, TcpState::SynRecv | TcpState::Established);
+                conn.assured |= conn.seen_reply && stands && state == TcpState::Established;
                 // Only a reset came back, or none at all did: forgotten at once.
                 if index == Index::Rst && !conn.seen_reply {
                     conn.dead = true;
@@ -112,6 +116,16 @@ fn known(eng: &mut Engine<'_>, entry: usize, reply: bool, skb: &mut Skb) -> bool
     conn.seen_reply |= reply;
     skb.ct = Some(CtRef { entry, reply, info });
     true
+}
+
+/// The type of an ICMP message is a part of its tuple: a request is no answer, not even where both ends are one.
+fn of_its_type(eng: &Engine<'_>, entry: usize, reply: bool, skb: &Skb) -> Option<(usize, bool)> {
+    let L4::Icmp { kind, .. } = skb.l4 else {
+        return Some((entry, reply));
+    };
+    let answers = matches!(kind, 0 | 14 | 16 | 18);
+    let conn = &eng.conns[entry];
+    (answers == reply || conn.orig == conn.reply).then_some((entry, answers))
 }
 
 /// `nf_ct_invert_tuple()`.

@@ -117,7 +117,7 @@ fn hits<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: &Skb, links: Links, place:
         Hit::Yes => true,
         Hit::No => false,
         Hit::Unknown(gap) => {
-            if !skb.matters() {
+            if !skb.matters() && eng.watch.is_none() {
                 return false;
             }
             eng.oracle.gap(
@@ -212,7 +212,7 @@ fn apply<'a>(
         Target::Unmodelled(_) => Go::Next,
         Target::Unsupported(gap) => {
             let about = question(ns, place, hook, skb);
-            if !skb.matters() || eng.oracle.gap(Question { gap: *gap, about }, 2) == 0 {
+            if !skb.matters() && eng.watch.is_none() || eng.oracle.gap(Question { gap: *gap, about }, 2) == 0 {
                 Go::Accept
             } else {
                 Go::Drop

@@ -170,9 +170,15 @@ fn icmp_reply_translation(eng: &mut Engine<'_>, ns: &Netns, hook: Hook, skb: &mu
         if src {
             inner.dst = other.dst;
             inner.dport = other.dport;
+            if inner.proto == 1 {
+                inner.sport = inner.dport;
+            }
         } else {
             inner.src = other.src;
             inner.sport = other.sport;
+            if inner.proto == 1 {
+                inner.dport = inner.sport;
+            }
         }
     }
     if src {
@@ -318,6 +324,7 @@ fn setup_src(eng: &mut Engine<'_>, skb: &Skb, range: &NatRange) {
     conn.snat |= old != (conn.reply.dst, conn.reply.dport);
     if range.random && ports.is_none() {
         conn.snat_port_any = Some(UNPRIVILEGED);
+        conn.snat = true;
     }
     conn.src_done = true;
 }

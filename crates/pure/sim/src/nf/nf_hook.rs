@@ -213,7 +213,7 @@ pub(crate) fn unknown_rules(
     gap: GapId,
     anything: bool,
 ) -> Hooked {
-    if !skb.matters() {
+    if !skb.matters() && eng.watch.is_none() {
         return Hooked::Accept;
     }
     let about = 0x100 | (hook as u32) << 2 | u32::from(skb.main) << 1 | u32::from(skb.reply) | ns.id.0 << 12;

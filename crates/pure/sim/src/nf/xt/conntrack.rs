@@ -5,9 +5,9 @@
 use super::header::port_hit;
 use super::{Hit, all};
 use crate::engine::Engine;
-use crate::skb::{CtInfo, CtRef, L4, Skb};
+use crate::skb::{CtInfo, CtRef, Skb};
 use netwhy_model::netfilter::{Conntrack, Not, Ports, ct_state, ct_status};
-use netwhy_wire::{icmp, tcp};
+use netwhy_wire::icmp;
 
 /// `IPPROTO_ICMP`.
 const ICMP: u8 = 1;
@@ -38,7 +38,7 @@ pub(super) fn conntrack(eng: &mut Engine<'_>, want: &Conntrack, skb: &Skb) -> Hi
         && all(want.reply_src.as_ref(), |n| n.contains(&r.src))
         && all(want.reply_dst.as_ref(), |n| n.contains(&r.dst))
         && all(want.reply_sport.as_ref(), inside(r.sport))
-        && all(want.status.as_ref(), |bits| bits & status(eng, skb, ct) != 0);
+        && all(want.status.as_ref(), |bits| bits & status(eng, ct) != 0);
     if !hit {
         return Hit::No;
     }
@@ -74,14 +74,9 @@ fn state(eng: &Engine<'_>, skb: &Skb) -> u8 {
 
 /// `ct->status`: no connection here is expected, and a TCP connection is assured once its client has answered
 /// (`nf_conntrack_tcp_packet()`), one of UDP not before seconds have passed.
-fn status(eng: &Engine<'_>, skb: &Skb, ct: CtRef) -> u8 {
+fn status(eng: &Engine<'_>, ct: CtRef) -> u8 {
     let conn = &eng.conns[ct.entry];
-    let flags = match skb.l4 {
-        L4::Tcp { flags, .. } => flags & tcp::SYN_ACK,
-        _ => 0,
-    };
-    let assured = conn.seen_reply && !ct.reply && flags == tcp::ACK;
     (if conn.seen_reply { ct_status::SEEN_REPLY } else { 0 })
-        | (if assured { ct_status::ASSURED } else { 0 })
+        | (if conn.assured { ct_status::ASSURED } else { 0 })
         | (if conn.confirmed { ct_status::CONFIRMED } else { 0 })
 }

@@ -61,8 +61,11 @@ pub(super) fn transport(eng: &mut Engine<'_>, m: &Match, skb: &Skb) -> Hit {
 
 fn ports_hit(eng: &mut Engine<'_>, skb: &Skb, sport: Option<&Not<Ports>>, dport: Option<&Not<Ports>>) -> Hit {
     let Some((s, d)) = skb.ports() else { return Hit::No };
-    if !all(dport, |r| (r.0..=r.1).contains(&d)) {
-        return Hit::No;
+    let to = dport.map_or(Hit::Yes, |want| {
+        port_hit(eng, d, skb.dport_any, want.value).not(want.not)
+    });
+    if to != Hit::Yes {
+        return to;
     }
     match sport {
         Some(want) => port_hit(eng, s, skb.sport_any, want.value).not(want.not),
@@ -87,20 +90,21 @@ pub(super) fn port_hit(eng: &mut Engine<'_>, port: u16, any: Option<Ports>, (low
 /// `xt_multiport.c: ports_match_v1()`.
 fn multiport(eng: &mut Engine<'_>, skb: &Skb, ports: &Not<Vec<Ports>>, side: PortSide) -> Hit {
     let Some((s, d)) = skb.ports() else { return Hit::No };
-    let has = |port: u16| ports.value.iter().any(|r| (r.0..=r.1).contains(&port));
-    let hit = match side {
-        PortSide::Destination => has(d),
-        PortSide::Either if has(d) => true,
-        PortSide::Source | PortSide::Either if let Some(any) = skb.sport_any => {
-            let all_inside = ports.value.iter().any(|r| r.0 <= any.0 && any.1 <= r.1);
-            let none = ports.value.iter().all(|r| r.1 < any.0 || any.1 < r.0);
-            if all_inside || none {
-                all_inside
-            } else {
-                return eng.oracle.state().into();
-            }
+    let mut has = |port: u16, any: Option<Ports>| {
+        let Some(any) = any else {
+            return ports.value.iter().any(|r| (r.0..=r.1).contains(&port));
+        };
+        let all_inside = ports.value.iter().any(|r| r.0 <= any.0 && any.1 <= r.1);
+        let none = ports.value.iter().all(|r| r.1 < any.0 || any.1 < r.0);
+        match all_inside || none {
+            true => all_inside,
+            false => eng.oracle.state(),
         }
-        PortSide::Source | PortSide::Either => has(s),
+    };
+    let hit = match side {
+        PortSide::Destination => has(d, skb.dport_any),
+        PortSide::Either if has(d, skb.dport_any) => true,
+        PortSide::Source | PortSide::Either => has(s, skb.sport_any),
     };
     (hit != ports.not).into()
 }
