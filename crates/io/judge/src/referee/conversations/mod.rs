@@ -2,12 +2,12 @@
 //!
 //! | module | what it draws |
 //! |---|---|
-//! | [`topology`], [`routers`], [`tunnel`] | hosts and links: routers, nodes with bridges and pods, VXLAN, point to point, two ways |
-//! | [`routing`] | routes of every type, rules, several tables |
-//! | [`links`] | sysctls, bridge ports, neighbours, addresses, links |
-//! | [`services`] | rules as kube-proxy and flannel write them |
-//! | [`firewall`], [`matches`] | rules of firewalls, rules without a plan |
-//! | [`questions`] | who asks for what |
+//! | `topology`, `routers`, `tunnel` | hosts and links: routers, nodes with bridges and pods, VXLAN, point to point, two ways |
+//! | `routing` | routes of every type, rules, several tables |
+//! | `links` | sysctls, bridge ports, neighbours, addresses, links |
+//! | `services` | rules as kube-proxy and flannel write them |
+//! | `firewall`, `matches` | rules of firewalls, rules without a plan |
+//! | `questions` | who asks for what |
 //!
 //! The worlds depend on the seed only. What differs is asked again in a world that is built anew, with patience, so that
 //! neither a busy machine nor an earlier question is the cause; then the world is made smaller.
