@@ -1,7 +1,7 @@
 //! `docs/fidelity.md`: what of the model is exact, and who judged it.
 //!
 //! The rows are the closed lists of names of the model, the figures those of a run of the referee, the words
-//! [`claims`](claims::claim).
+//! `claims`.
 
 mod claims;
 mod page;

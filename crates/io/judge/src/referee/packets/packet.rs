@@ -222,7 +222,7 @@ impl Packet {
         }
     }
 
-    /// This packet in two fragments; the second has [`TAIL`] bytes.
+    /// This packet in two fragments; the second has 24 bytes.
     pub fn fragments(&self) -> [Packet; 2] {
         let mut first = self.clone();
         first.frag = Some((0, true));
