@@ -8,7 +8,7 @@ use super::nf_hook::{Hooked, Links, drop_stage, unknown_rules};
 use crate::engine::Engine;
 use crate::reason::DropReason;
 use crate::route::inet_select_addr;
-use crate::skb::{CtInfo, L4, Skb, Tuple};
+use crate::skb::{CtInfo, EPHEMERAL, L4, Skb, Tuple};
 use crate::state::Conn;
 use crate::trace::Detail;
 use netwhy_model::Netns;
@@ -17,6 +17,11 @@ use std::net::Ipv4Addr;
 
 /// What `nf_nat_l4proto_unique_tuple()` chooses from for an unprivileged port.
 const UNPRIVILEGED: Ports = (1024, u16::MAX);
+
+/// A rule about one port meets a drawn one once in 64,000 connections: an observer has to know, a diagnosis must not tell.
+fn drawn_from(eng: &Engine<'_>) -> Ports {
+    if eng.watch.is_some() { UNPRIVILEGED } else { EPHEMERAL }
+}
 
 /// `HOOK2MANIP`: source after routing and on input, destination before routing and on output.
 fn manip_is_src(hook: Hook) -> bool {
@@ -89,11 +94,12 @@ fn free_tuple(eng: &mut Engine<'_>, entry: usize) {
     if reply.proto == 1 || !taken(eng, reply.dport) {
         return;
     }
+    let drawn = drawn_from(eng);
     let free = (1024..u16::MAX).rev().find(|port| !taken(eng, *port));
     let conn = &mut eng.conns[entry];
     conn.reply.dport = free.unwrap_or(reply.dport);
     conn.snat = true;
-    conn.snat_port_any = Some(UNPRIVILEGED);
+    conn.snat_port_any = Some(drawn);
 }
 
 fn set_done(eng: &mut Engine<'_>, entry: usize, src: bool) {
@@ -314,6 +320,7 @@ fn setup_src(eng: &mut Engine<'_>, skb: &Skb, range: &NatRange) {
         Some(addrs) if range.random || !port_stays || !addr_stays => best_addr(eng, addrs),
         _ => old.0,
     };
+    let drawn = drawn_from(eng);
     let conn = &mut eng.conns[ct.entry];
     conn.reply.dst = addr;
     if let Some((low, high)) = ports.filter(|_| !port_stays) {
@@ -323,7 +330,7 @@ fn setup_src(eng: &mut Engine<'_>, skb: &Skb, range: &NatRange) {
     }
     conn.snat |= old != (conn.reply.dst, conn.reply.dport);
     if range.random && ports.is_none() {
-        conn.snat_port_any = Some(UNPRIVILEGED);
+        conn.snat_port_any = Some(drawn);
         conn.snat = true;
     }
     conn.src_done = true;

@@ -59,7 +59,7 @@ pub(crate) fn reject<'a>(eng: &mut Engine<'a>, ns: &'a Netns, _hook: Hook, with:
             );
             rst.len = 40;
             rst.main = false;
-            rst.dport_any = skb.sport_any;
+            rst.dport_any = skb.sport_any.filter(|_| eng.watch.is_some());
             rst.reply = !skb.reply;
             if !route(eng, ns, &mut rst) {
                 return;

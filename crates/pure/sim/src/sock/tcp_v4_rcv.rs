@@ -93,7 +93,7 @@ fn answer(eng: &mut Engine<'_>, ns: &Netns, skb: &Skb, flags: u8, main: bool, he
     back = back.with_opts(skb.opts.agreed(TcpOpts::offered(ns)));
     back.sk = held.map(|held| (ns.id, held));
     back.main = main;
-    back.dport_any = skb.sport_any;
+    back.dport_any = skb.sport_any.filter(|_| eng.watch.is_some());
     if flags & tcp::RST != 0 {
         // tcp_v4_send_reset(): what came decides.
         back.tos = skb.tos & !INET_ECN_MASK;
