@@ -207,10 +207,23 @@ pub(crate) fn exists(root: &Root, env: &Env, id: &str) -> Result<bool> {
 }
 
 /// Held while values and files are changed; freed when the process ends, however it ends.
-pub(crate) fn lock(root: &Root, env: &Env) -> Result<File> {
+pub(crate) struct Lock(File);
+
+impl Drop for Lock {
+    /// A child that another thread is starting has the file too until its `execve()`: closing ours would not free it.
+    fn drop(&mut self) {
+        let _ = self.0.unlock();
+    }
+}
+
+/// Takes the lock of a root.
+///
+/// # Errors
+/// Another process has it.
+pub(crate) fn lock(root: &Root, env: &Env) -> Result<Lock> {
     let dir = root.dir_file(&env.journal_dir)?;
     match dir.try_lock() {
-        Ok(()) => Ok(dir),
+        Ok(()) => Ok(Lock(dir)),
         Err(std::fs::TryLockError::WouldBlock) => Err(FixError::Locked {
             dir: env.journal_dir.clone(),
         }),
@@ -232,4 +245,28 @@ pub fn journals(env: &Env) -> Result<Vec<JournalInfo>> {
         .collect();
     all.sort_by(|a, b| (&a.made, &a.id).cmp(&(&b.made, &b.id)));
     Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_that_is_given_back_is_free_while_a_child_still_has_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let env = Env {
+            root: folder.path().to_owned(),
+            netns: None,
+            journal_dir: "/".into(),
+            now: String::new(),
+            id: String::new(),
+            allow_host: false,
+        };
+        let root = env.open().unwrap();
+        let first = lock(&root, &env).unwrap();
+        assert!(matches!(lock(&root, &env), Err(FixError::Locked { .. })));
+        let _of_a_child = first.0.try_clone().unwrap();
+        drop(first);
+        lock(&root, &env).unwrap();
+    }
 }
