@@ -4,6 +4,7 @@ use crate::modules::{Modules, Presence};
 use crate::plan::{Budget, Detail, Role, Target};
 use crate::shelf::{Shelf, Why, run, run_within};
 use crate::{firewall, http, sysctl_tree};
+use netwhy_snapshot::commands::{BRIDGE, IP};
 use netwhy_sys::sysctl;
 use std::fs;
 use std::io;
@@ -18,29 +19,6 @@ pub(crate) struct Reader<'a> {
     pub(crate) detail: Detail,
     pub(crate) target: &'a Target,
 }
-
-/// Members that are the output of one `ip` command.
-const IP: &[(&str, &[&str])] = &[
-    ("link.json", &["ip", "-j", "-d", "link", "show"]),
-    ("addr.json", &["ip", "-j", "-d", "addr", "show"]),
-    ("route.json", &["ip", "-4", "-j", "-d", "route", "show", "table", "all"]),
-    (
-        "route6.json",
-        &["ip", "-6", "-j", "-d", "route", "show", "table", "all"],
-    ),
-    ("rule.json", &["ip", "-j", "-d", "rule", "show"]),
-    ("rule6.json", &["ip", "-6", "-j", "-d", "rule", "show"]),
-    ("neigh.json", &["ip", "-j", "-d", "neigh", "show"]),
-    ("route-cache.json", &["ip", "-j", "route", "show", "cache"]),
-    ("nexthop.json", &["ip", "-j", "-d", "nexthop", "show"]),
-];
-
-/// Members that only a namespace with a bridge or a VXLAN device needs.
-const BRIDGE: &[(&str, &[&str])] = &[
-    ("fdb.json", &["bridge", "-j", "-d", "fdb", "show"]),
-    ("bridge-link.json", &["bridge", "-j", "-d", "link", "show"]),
-    ("bridge-vlan.json", &["bridge", "-j", "vlan", "show"]),
-];
 
 impl Reader<'_> {
     /// Reads the namespace of the calling thread.

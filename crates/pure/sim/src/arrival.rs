@@ -232,7 +232,7 @@ fn receive(cluster: &Cluster, arrival: &Arrival<'_>) -> Option<Skb> {
 
 impl Frame {
     pub(crate) fn of(skb: &Skb) -> Frame {
-        let later = skb.frag.is_some_and(|(offset, _)| offset > 0);
+        let later = skb.is_later_fragment();
         let (ports, flags, inner) = match &skb.l4 {
             _ if later => ((0, 0), 0, None),
             L4::Tcp { sport, dport, flags } => ((*sport, *dport), *flags, None),

@@ -10,6 +10,7 @@ use crate::state::{Asker, Client, Conn, HopKey, Learned, Seen, Server, SetChange
 use crate::trace::{Assumption, Detail, Disposition, End, RuleRef, Step};
 use crate::{dev, ip};
 use netwhy_model::link::Link;
+use netwhy_model::socket::Socket;
 use netwhy_model::{Cluster, Fact, GapId, Netns, NetnsId};
 use std::collections::VecDeque;
 use std::net::Ipv4Addr;
@@ -188,13 +189,11 @@ impl<'a> Engine<'a> {
     }
 
     pub fn drop_by(&mut self, ns: &Netns, skb: &Skb, stage: Stage, reason: DropReason, rule: Option<RuleRef>) {
-        if let Some(watch) = self.watch.as_mut().filter(|_| self.now_ms == 0) {
-            watch.events.push(Event::Dropped {
-                netns: ns.id,
-                stage,
-                reason,
-            });
-        }
+        self.event(|| Event::Dropped {
+            netns: ns.id,
+            stage,
+            reason,
+        });
         if skb.copy && reason == DropReason::Otherhost {
             return;
         }
@@ -222,26 +221,29 @@ impl<'a> Engine<'a> {
         }
     }
 
+    /// Noted for an observer, who looks at what comes at once: not at timers.
+    fn event(&mut self, event: impl FnOnce() -> Event) {
+        if let Some(watch) = self.watch.as_mut().filter(|_| self.now_ms == 0) {
+            watch.events.push(event());
+        }
+    }
+
     /// A frame leaves the model by a link, for an observer.
     pub fn sent(&mut self, ns: &Netns, link: &Link, skb: &Skb) {
-        if let Some(watch) = self.watch.as_mut().filter(|_| self.now_ms == 0) {
-            watch.events.push(Event::Sent {
-                netns: ns.id,
-                link: link.index,
-                frame: Frame::of(skb),
-            });
-        }
+        self.event(|| Event::Sent {
+            netns: ns.id,
+            link: link.index,
+            frame: Frame::of(skb),
+        });
     }
 
     /// A neighbour is asked for that is not in the model, for an observer.
     pub fn asked(&mut self, ns: &Netns, link: &Link, addr: Ipv4Addr) {
-        if let Some(watch) = self.watch.as_mut().filter(|_| self.now_ms == 0) {
-            watch.events.push(Event::Asked {
-                netns: ns.id,
-                link: link.index,
-                addr,
-            });
-        }
+        self.event(|| Event::Asked {
+            netns: ns.id,
+            link: link.index,
+            addr,
+        });
     }
 
     /// A rule matched, for an observer.
@@ -259,9 +261,10 @@ impl<'a> Engine<'a> {
     }
 
     /// A socket took a packet, for an observer.
-    pub fn taken(&mut self, ns: &Netns, port: u16) {
-        if let Some(watch) = self.watch.as_mut().filter(|_| self.now_ms == 0) {
-            watch.events.push(Event::Taken { netns: ns.id, port });
+    pub fn taken(&mut self, ns: &Netns, port: u16, socket: &Socket) {
+        self.event(|| Event::Taken { netns: ns.id, port });
+        for feature in socket.features() {
+            self.used("socket", feature, "");
         }
     }
 

@@ -7,7 +7,7 @@ use netwhy_wire::Mac;
 use std::net::Ipv4Addr;
 
 /// IPv4 header, and TCP, UDP and ICMP header, without options (bytes).
-const IP_LEN: u32 = 20;
+pub(crate) const IP_LEN: u32 = 20;
 const TCP_LEN: u32 = 20;
 const UDP_LEN: u32 = 8;
 const ICMP_LEN: u32 = 8;
@@ -162,6 +162,19 @@ pub(crate) struct Dst {
     pub gateway: Option<Ipv4Addr>,
     pub mtu: Option<u32>,
     pub advmss: Option<u32>,
+}
+
+impl Dst {
+    /// No gateway, no metrics: the packet is taken, refused, or stays on the host.
+    pub fn host(kind: DstKind, dev: u32) -> Dst {
+        Dst {
+            kind,
+            dev,
+            gateway: None,
+            mtu: None,
+            advmss: None,
+        }
+    }
 }
 
 /// What the decision says.
@@ -321,6 +334,11 @@ impl Skb {
             None => 5 + usize::from(self.untracked),
         };
         Self::CT_NAMES[at]
+    }
+
+    /// A fragment without the transport header.
+    pub fn is_later_fragment(&self) -> bool {
+        self.frag.is_some_and(|(offset, _)| offset > 0)
     }
 
     /// Received for a broadcast address.

@@ -4,8 +4,7 @@ use crate::nf::conntrack_tcp::{Index, TcpState};
 use crate::skb::{Skb, Tuple};
 use crate::trace::ClientSees;
 use netwhy_model::NetnsId;
-use netwhy_model::netfilter::Ports;
-use netwhy_model::netfilter::SetElem;
+use netwhy_model::netfilter::{Ports, SetElem};
 use netwhy_wire::Mac;
 use std::net::Ipv4Addr;
 

@@ -9,6 +9,7 @@
 pub mod allow;
 mod archive;
 mod blob;
+pub mod commands;
 pub mod format;
 mod glob;
 mod limits;

@@ -202,6 +202,13 @@ impl Decoded {
     }
 }
 
+impl Ip {
+    /// A fragment that is not the first: it has no transport header.
+    pub fn is_later_fragment(&self) -> bool {
+        self.fragment.is_some_and(|(offset, _)| offset > 0)
+    }
+}
+
 impl Tuple {
     /// The packets that answer.
     #[must_use]

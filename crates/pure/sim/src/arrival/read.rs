@@ -2,6 +2,7 @@
 
 use crate::opts::TcpOpts;
 use crate::skb::{Flaw, L4, Skb, Tuple};
+use netwhy_wire::checksum::{pseudo_header, sum};
 use netwhy_wire::decode::{L4 as Wire, link_type};
 use netwhy_wire::{Mac, decode, icmp};
 use std::net::IpAddr;
@@ -18,7 +19,7 @@ pub(super) fn skb(frame: &[u8]) -> Option<Skb> {
     };
     let packet = frame.get(ETH_HLEN..)?;
     let header = usize::from(packet.first()? & 15) * 4;
-    let later = ip.fragment.is_some_and(|(offset, _)| offset > 0);
+    let later = ip.is_later_fragment();
     let proto = *packet.get(9)?;
     let l4 = match &ip.l4 {
         _ if later => L4::Other(proto),
@@ -109,13 +110,7 @@ fn tuple(t: netwhy_wire::Tuple) -> Option<Tuple> {
 }
 
 fn transport_sum_holds(data: &[u8], skb: &Skb, proto: u8) -> bool {
-    let pseudo = || {
-        let mut bytes = skb.src.octets().to_vec();
-        bytes.extend(skb.dst.octets());
-        bytes.extend([0, proto]);
-        bytes.extend((data.len() as u16).to_be_bytes());
-        sum(&bytes, 0)
-    };
+    let pseudo = || pseudo_header(skb.src, skb.dst, proto, data.len() as u16);
     match proto {
         1 => sum(data, 0) == 0xffff,
         6 => sum(data, pseudo()) == 0xffff,
@@ -123,17 +118,4 @@ fn transport_sum_holds(data: &[u8], skb: &Skb, proto: u8) -> bool {
         17 => data.get(6..8) == Some(&[0, 0]) || sum(data, pseudo()) == 0xffff,
         _ => true,
     }
-}
-
-/// The one's complement sum of RFC 1071.
-fn sum(bytes: &[u8], start: u16) -> u16 {
-    let words = bytes
-        .chunks(2)
-        .map(|c| u32::from(c[0]) << 8 | u32::from(c.get(1).copied().unwrap_or(0)));
-    let mut total = words.fold(u32::from(start), |a, w| {
-        let a = a + w;
-        (a & 0xffff) + (a >> 16)
-    });
-    total = (total & 0xffff) + (total >> 16);
-    total as u16
 }

@@ -32,7 +32,7 @@ pub(crate) fn icmp_send(eng: &mut Engine<'_>, ns: &Netns, cause: &Skb, kind: u8,
         return;
     }
     // Not about what was sent to many, nor about a later fragment.
-    if cause.route.is_some_and(|r| r.kind == DstKind::Broadcast) || cause.frag.is_some_and(|(offset, _)| offset > 0) {
+    if cause.is_broadcast() || cause.is_later_fragment() {
         return;
     }
     if let L4::Icmp { kind, .. } = &cause.l4

@@ -4,7 +4,7 @@
 //! this host, and by connection tracking before it looks (`nf_defrag_ipv4.c`, kernel-facts trap 3).
 
 use crate::engine::Engine;
-use crate::skb::Skb;
+use crate::skb::{IP_LEN, Skb};
 use netwhy_model::{Netns, NetnsId};
 use std::net::Ipv4Addr;
 
@@ -25,9 +25,6 @@ pub(crate) enum DefragUser {
     ConntrackIn,
     ConntrackOut,
 }
-
-/// IP header (bytes).
-const IP_HLEN: u32 = 20;
 
 /// The whole packet, once its last missing fragment is there. `None`: the fragment waits.
 pub(crate) fn ip_defrag(eng: &mut Engine<'_>, ns: &Netns, skb: Skb, user: DefragUser) -> Option<Skb> {
@@ -54,18 +51,18 @@ pub(crate) fn ip_defrag(eng: &mut Engine<'_>, ns: &Netns, skb: Skb, user: Defrag
         if u32::from(offset) > end {
             return None;
         }
-        end = end.max(u32::from(offset) + part.len.saturating_sub(IP_HLEN));
+        end = end.max(u32::from(offset) + part.len.saturating_sub(IP_LEN));
     }
     if queue.parts.last().and_then(|p| p.frag).is_none_or(|f| f.1) {
         return None;
     }
     let parts = eng.fragments.remove(at).parts;
-    let lengths = parts.iter().map(|p| p.len.saturating_sub(IP_HLEN)).collect();
+    let lengths = parts.iter().map(|p| p.len.saturating_sub(IP_LEN)).collect();
     let df = parts.iter().all(|p| p.df);
     let mut whole = parts.into_iter().next()?;
     whole.frag = None;
     whole.df = df;
     whole.parts = lengths;
-    whole.len = IP_HLEN + end;
+    whole.len = IP_LEN + end;
     Some(whole)
 }

@@ -6,13 +6,10 @@ use super::ip_local_out::is_clients;
 use crate::engine::{Engine, Item};
 use crate::neigh::neigh_output;
 use crate::nf::{Hooked, nf_hook};
-use crate::route::LOOPBACK;
-use crate::skb::{DstKind, L4, PktType, Skb};
+use crate::route::{LOOPBACK, dst_mtu};
+use crate::skb::{DstKind, IP_LEN, L4, PktType, Skb};
 use netwhy_model::Netns;
 use netwhy_model::netfilter::Hook;
-
-/// IP header (bytes).
-const IP_HLEN: u32 = 20;
 
 /// `iif` is the in link of a forwarded packet, 0 for the host's own.
 pub(crate) fn ip_output<'a>(eng: &mut Engine<'a>, ns: &'a Netns, mut skb: Skb, iif: u32) {
@@ -27,8 +24,7 @@ pub(crate) fn ip_output<'a>(eng: &mut Engine<'a>, ns: &'a Netns, mut skb: Skb, i
         }
         return;
     }
-    let link_mtu = || ns.links.as_ref().ok()?.get(route.dev).map(|l| l.mtu);
-    match route.mtu.or_else(link_mtu) {
+    match dst_mtu(ns, &route) {
         Some(mtu) if skb.len > mtu || !skb.parts.is_empty() => {
             for part in ip_fragment(&skb, mtu) {
                 neigh_output(eng, ns, part);
@@ -56,10 +52,10 @@ fn to_self<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: &Skb) {
 /// `ip_do_fragment()`: as it came in, where that fits; else in parts of a multiple of 8 bytes. The first has the transport
 /// header.
 pub(crate) fn ip_fragment(skb: &Skb, mtu: u32) -> Vec<Skb> {
-    let largest = skb.parts.iter().max().map(|data| data + IP_HLEN);
+    let largest = skb.parts.iter().max().map(|data| data + IP_LEN);
     let as_it_came = !skb.shared && largest.is_some_and(|l| l <= mtu);
-    let step = largest.map_or(mtu, |l| l.min(mtu)).saturating_sub(IP_HLEN) / 8 * 8;
-    let data = skb.len.saturating_sub(IP_HLEN);
+    let step = largest.map_or(mtu, |l| l.min(mtu)).saturating_sub(IP_LEN) / 8 * 8;
+    let data = skb.len.saturating_sub(IP_LEN);
     if step == 0 {
         return vec![skb.clone()];
     }
@@ -75,7 +71,7 @@ pub(crate) fn ip_fragment(skb: &Skb, mtu: u32) -> Vec<Skb> {
         part.parts.clear();
         // ip_fraglist_init(), ip_frag_next(): they begin the flags anew.
         part.df = false;
-        part.len = IP_HLEN + length;
+        part.len = IP_LEN + length;
         let more = more_behind || offset + length < data;
         part.frag = Some((start + offset as u16, more)).filter(|f| *f != (0, false));
         if offset > 0 {

@@ -18,7 +18,7 @@ pub(crate) fn nf_conntrack_in(eng: &mut Engine<'_>, ns: &Netns, skb: &mut Skb) {
         error(eng, ns, skb);
         return;
     }
-    if !is_valid(eng, ns, skb) {
+    if !is_valid(skb) {
         return;
     }
     let tuple = skb.tuple();
@@ -42,7 +42,7 @@ pub(crate) fn nf_conntrack_in(eng: &mut Engine<'_>, ns: &Netns, skb: &mut Skb) {
     eng.conns.push(Conn {
         netns: ns.id,
         orig: tuple,
-        reply: inverted(skb, tuple),
+        reply: tuple.inverted(),
         confirmed: false,
         seen_reply: false,
         src_done: false,
@@ -71,9 +71,8 @@ pub(crate) fn nf_conntrack_in(eng: &mut Engine<'_>, ns: &Netns, skb: &mut Skb) {
 
 const LOOSE: &str = "net.netfilter.nf_conntrack_tcp_loose";
 
-/// `tcp_error()`, `udp_error()`, `icmp_error()`: what is damaged belongs to no connection. Only received packets are asked.
-fn is_valid(eng: &Engine<'_>, ns: &Netns, skb: &Skb) -> bool {
-    let _ = (eng, ns);
+/// `tcp_error()`, `udp_error()`, `icmp_error()`: what is damaged belongs to no connection.
+fn is_valid(skb: &Skb) -> bool {
     let flags = match &skb.l4 {
         L4::Tcp { flags, .. } => conntrack_tcp::flags_are_valid(*flags),
         L4::Icmp { kind, .. } => *kind <= NR_ICMP_TYPES,
@@ -126,12 +125,6 @@ fn of_its_type(eng: &Engine<'_>, entry: usize, reply: bool, skb: &Skb) -> Option
     let answers = matches!(kind, 0 | 14 | 16 | 18);
     let conn = &eng.conns[entry];
     (answers == reply || conn.orig == conn.reply).then_some((entry, answers))
-}
-
-/// `nf_ct_invert_tuple()`.
-fn inverted(skb: &Skb, tuple: Tuple) -> Tuple {
-    let _ = skb;
-    tuple.inverted()
 }
 
 fn find(eng: &mut Engine<'_>, ns: &Netns, tuple: Tuple) -> Option<(usize, bool)> {

@@ -186,7 +186,7 @@ fn apply<'a>(
         }
         Target::Reject(with) => {
             note(eng, skb);
-            reject(eng, ns, hook, *with, skb, links);
+            reject(eng, ns, *with, skb);
             Go::Drop
         }
         // xt_DSCP.c: dscp_tg(), tos_tg()

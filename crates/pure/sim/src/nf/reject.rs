@@ -3,7 +3,6 @@
 //! Kernel: `nf_send_unreach()`, `nf_send_reset()` (`net/ipv4/netfilter/nf_reject_ipv4.c`).
 
 use super::conntrack::attach_error;
-use super::nf_hook::Links;
 use crate::dev::dev_queue_xmit;
 use crate::engine::{Engine, Item};
 use crate::ip::icmp_send;
@@ -12,14 +11,12 @@ use crate::route::{OutputKey, RouteError, inet_addr_type_dev, ip_route_output};
 use crate::skb::{Flaw, L4, Skb};
 use crate::trace::Detail;
 use netwhy_model::Netns;
-use netwhy_model::netfilter::{Hook, RejectWith, addr_type};
+use netwhy_model::netfilter::{RejectWith, addr_type};
 use netwhy_wire::icmp;
 
-pub(crate) fn reject<'a>(eng: &mut Engine<'a>, ns: &'a Netns, _hook: Hook, with: RejectWith, skb: &Skb, _links: Links) {
+pub(crate) fn reject<'a>(eng: &mut Engine<'a>, ns: &'a Netns, with: RejectWith, skb: &Skb) {
     // The checksum of a first fragment covers what the others bring.
-    let fragment = skb
-        .frag
-        .is_some_and(|(offset, _)| offset > 0 || matches!(skb.proto(), 1 | 6 | 17));
+    let fragment = skb.is_later_fragment() || skb.frag.is_some() && matches!(skb.proto(), 1 | 6 | 17);
     // nf_reject_verify_csum(), nf_ip_checksum(): what is damaged gets no answer; nor does a later fragment.
     if skb.flaw.is_some_and(|flaw| flaw != Flaw::Crc) || fragment {
         return;

@@ -3,6 +3,7 @@
 //! Kernel: `ip_route_input_slow()` (`net/ipv4/route.c`, 6.18). Lab note 0001: with forwarding off the packet dies in
 //! `ip_error()` with `IP_INADDRERRORS`; the FORWARD hook never sees it, and no ICMP error is sent.
 
+use super::LOOPBACK;
 use super::fib_lookup::{FibError, FibKey, FibResult, fib_lookup};
 use super::fib_validate_source::{Source, fib_validate_source};
 use crate::engine::Engine;
@@ -34,17 +35,14 @@ pub(crate) fn ip_route_input<'a>(
     if skb.src.is_multicast() || skb.src.is_broadcast() {
         return martian(DropReason::IpInvalidSource);
     }
-    let to_all = skb.dst.is_broadcast() || (skb.src.is_unspecified() && skb.dst.is_unspecified());
-    if !to_all {
-        if skb.src.is_unspecified() {
-            return martian(DropReason::IpInvalidSource);
-        }
-        if skb.dst.is_unspecified() {
-            return martian(DropReason::IpInvalidDest);
-        }
-    }
-    if to_all {
+    if skb.dst.is_broadcast() || (skb.src.is_unspecified() && skb.dst.is_unspecified()) {
         return to_many(eng, ns, link, skb);
+    }
+    if skb.src.is_unspecified() {
+        return martian(DropReason::IpInvalidSource);
+    }
+    if skb.dst.is_unspecified() {
+        return martian(DropReason::IpInvalidDest);
     }
     if (skb.src.is_loopback() || skb.dst.is_loopback()) && !eng.flag(&link.conf.route_localnet, false) {
         return martian(DropReason::IpLocalnet);
@@ -64,13 +62,7 @@ pub(crate) fn ip_route_input<'a>(
         RouteKind::Broadcast => return to_many(eng, ns, link, skb),
         RouteKind::Local => {
             check_source(eng, ns, link, skb, skb.dst, 0)?;
-            skb.route = Some(Dst {
-                kind: DstKind::Local,
-                dev: link.index,
-                gateway: None,
-                mtu: None,
-                advmss: None,
-            });
+            skb.route = Some(Dst::host(DstKind::Local, link.index));
             eng.note(
                 ns,
                 skb,
@@ -104,13 +96,7 @@ fn to_many<'a>(eng: &mut Engine<'a>, ns: &'a Netns, link: &'a Link, skb: &mut Sk
     if !skb.src.is_unspecified() {
         check_source(eng, ns, link, skb, Ipv4Addr::UNSPECIFIED, 0)?;
     }
-    skb.route = Some(Dst {
-        kind: DstKind::Broadcast,
-        dev: link.index,
-        gateway: None,
-        mtu: None,
-        advmss: None,
-    });
+    skb.route = Some(Dst::host(DstKind::Broadcast, link.index));
     Ok(())
 }
 
@@ -148,13 +134,7 @@ fn check_source<'a>(
 }
 
 fn error_dst(errno: Errno) -> Dst {
-    Dst {
-        kind: DstKind::Error(errno),
-        dev: 1,
-        gateway: None,
-        mtu: None,
-        advmss: None,
-    }
+    Dst::host(DstKind::Error(errno), LOOPBACK)
 }
 
 fn forward_dst(found: &FibResult<'_>) -> Dst {

@@ -2,6 +2,7 @@
 //!
 //! Kernel: `ip_route_output_key_hash_rcu()` (`net/ipv4/route.c`, 6.18).
 
+use super::LOOPBACK;
 use super::fib_lookup::{FibError, FibKey, fib_lookup};
 use super::inet_addr::fib_result_prefsrc;
 use super::ip_route_input::note_route;
@@ -59,16 +60,7 @@ pub(crate) fn ip_route_output<'a>(
     }
     if route.kind == RouteKind::Local {
         let src = key.src.or(route.prefsrc).unwrap_or(key.dst);
-        return Ok((
-            Dst {
-                kind: DstKind::Output,
-                dev: 1,
-                gateway: None,
-                mtu: None,
-                advmss: None,
-            },
-            src,
-        ));
+        return Ok((Dst::host(DstKind::Output, LOOPBACK), src));
     }
     let Some(hop) = found.nexthop else {
         return Err(RouteError::Errno(Errno::NetUnreach));

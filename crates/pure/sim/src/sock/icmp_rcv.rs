@@ -4,7 +4,7 @@
 
 use crate::engine::{Engine, Item};
 use crate::reason::{DropReason, Stage};
-use crate::skb::{DstKind, Flaw, L4, Skb};
+use crate::skb::{Flaw, L4, Skb};
 use crate::trace::{ClientSees, Detail};
 use netwhy_model::Netns;
 use netwhy_wire::icmp;
@@ -22,7 +22,7 @@ pub(crate) fn icmp_rcv<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: &Skb) {
         return eng.drop(ns, skb, Stage::IcmpRcv, DropReason::IcmpCsum);
     }
     // To many: net.ipv4.icmp_echo_ignore_broadcasts is on by default, and other types are for one.
-    let to_many = skb.route.is_some_and(|r| r.kind == DstKind::Broadcast) || skb.dst.is_multicast();
+    let to_many = skb.is_broadcast() || skb.dst.is_multicast();
     if to_many && !matches!(kind, 17 | 18) {
         return eng.drop(ns, skb, Stage::IcmpRcv, DropReason::InvalidProto);
     }

@@ -54,10 +54,7 @@ pub(crate) fn tcp_v4_rcv<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: &Skb) {
         Ok(Some(socket)) => {
             eng.note(ns, skb, Detail::Socket { port: dport });
             eng.delivered.get_or_insert((ns.id, dport, skb.src));
-            eng.taken(ns, dport);
-            for feature in socket.features() {
-                eng.used("socket", feature, "");
-            }
+            eng.taken(ns, dport, socket);
             eng.servers.push(Server {
                 netns: ns.id,
                 local: (skb.dst, dport),

@@ -47,10 +47,7 @@ pub(crate) fn udp_rcv<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: &Skb) {
         }
         Ok(Some(socket)) => {
             eng.note(ns, skb, Detail::Socket { port: dport });
-            eng.taken(ns, dport);
-            for feature in socket.features() {
-                eng.used("socket", feature, "");
-            }
+            eng.taken(ns, dport, socket);
             // Nobody answers for an observer.
             if skb.reply || eng.watch.is_some() {
                 return;

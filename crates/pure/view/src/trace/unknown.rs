@@ -4,6 +4,7 @@ use crate::flow::gap_text;
 use crate::report::GapView;
 use netwhy_model::{Cluster, GapId};
 use netwhy_sim::{HOOK_ORDER, Trace};
+use netwhy_snapshot::commands::{BRIDGE, IP};
 use serde::Serialize;
 
 /// The page that lists what is simulated and what is not.
@@ -55,19 +56,8 @@ pub struct RunView {
     pub into: String,
 }
 
-/// Commands of one namespace, by the name of the member; `true`: as root.
-const COMMANDS: [(&str, &str, bool); 21] = [
-    ("addr.json", "ip -j -d addr show", false),
-    ("link.json", "ip -j -d link show", false),
-    ("route.json", "ip -4 -j -d route show table all", false),
-    ("route6.json", "ip -6 -j -d route show table all", false),
-    ("rule.json", "ip -j -d rule show", false),
-    ("rule6.json", "ip -6 -j -d rule show", false),
-    ("nexthop.json", "ip -j -d nexthop show", false),
-    ("neigh.json", "ip -j -d neigh show", false),
-    ("fdb.json", "bridge -j -d fdb show", false),
-    ("bridge-link.json", "bridge -j -d link show", false),
-    ("bridge-vlan.json", "bridge -j vlan show", false),
+/// Commands of one namespace besides [`IP`] and [`BRIDGE`], by the name of the member; `true`: as root.
+const COMMANDS: [(&str, &str, bool); 10] = [
     ("iptables-save", "iptables-nft-save -c", true),
     ("ip6tables-save", "ip6tables-nft-save -c", true),
     ("iptables-legacy-save", "iptables-legacy-save -c", true),
@@ -208,14 +198,16 @@ fn run(member: &str) -> Option<RunView> {
 }
 
 /// The command for a member of a namespace's folder, and whether it takes root; of a folder that is missing as a whole,
-/// the first one.
+/// that of its addresses.
 fn in_netns(rest: &[&str]) -> Option<(String, bool)> {
     match rest {
-        [] => Some((COMMANDS[0].1.to_owned(), COMMANDS[0].2)),
+        [] => in_netns(&["addr.json"]),
         ["xt_recent", list] => Some((format!("cat /proc/net/xt_recent/{list}"), true)),
         [file] => {
-            let known = COMMANDS.iter().find(|(name, ..)| name == file)?;
-            Some((known.1.to_owned(), known.2))
+            let dump = IP.iter().chain(BRIDGE).find(|(name, _)| name == file);
+            let other = || COMMANDS.iter().find(|(name, ..)| name == file);
+            dump.map(|(_, argv)| (argv.join(" "), false))
+                .or_else(|| other().map(|(_, command, root)| ((*command).to_owned(), *root)))
         }
         _ => None,
     }

@@ -259,7 +259,7 @@ pub fn frame_of(bytes: &[u8]) -> Option<Frame> {
     let (IpAddr::V4(src), IpAddr::V4(dst)) = (ip.src, ip.dst) else {
         return None;
     };
-    let later = ip.fragment.is_some_and(|(offset, _)| offset > 0);
+    let later = ip.is_later_fragment();
     let (ports, flags, inner) = match &ip.l4 {
         _ if later => ((0, 0), 0, None),
         decode::L4::Tcp(t) => ((t.sport, t.dport), t.flags, None),

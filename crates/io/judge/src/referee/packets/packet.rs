@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use std::str::FromStr;
 
 use netwhy_wire::Mac;
+use netwhy_wire::checksum::{pseudo_header, sum};
 
 /// A frame for a TAP device.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -202,9 +203,9 @@ impl Packet {
             let start = if self.proto() == 1 {
                 0
             } else {
-                pseudo(self.src, self.dst, self.proto(), bytes.len() as u16)
+                pseudo_header(self.src, self.dst, self.proto(), bytes.len() as u16)
             };
-            let mut sum = !ones(&bytes, start);
+            let mut sum = !sum(&bytes, start);
             if self.flaw == Some(Flaw::Transport) {
                 sum ^= 0x0101;
             }
@@ -248,7 +249,7 @@ fn header(packet: &Packet, body: u16) -> Vec<u8> {
     ip.extend([packet.ttl, packet.proto(), 0, 0]);
     ip.extend(packet.src.octets());
     ip.extend(packet.dst.octets());
-    let mut sum = !ones(&ip, 0);
+    let mut sum = !sum(&ip, 0);
     if packet.flaw == Some(Flaw::Ip) {
         sum ^= 0x0101;
     }
@@ -261,7 +262,7 @@ fn quoted(proto: u8, src: (Ipv4Addr, u16), dst: (Ipv4Addr, u16)) -> Vec<u8> {
     let mut ip = vec![0x45, 0, 0, 32, 0, 1, 0, 0, 60, proto, 0, 0];
     ip.extend(src.0.octets());
     ip.extend(dst.0.octets());
-    let sum = !ones(&ip, 0);
+    let sum = !sum(&ip, 0);
     ip[10..12].copy_from_slice(&sum.to_be_bytes());
     if proto == 1 {
         ip.extend([8, 0, 0, 0]);
@@ -273,22 +274,6 @@ fn quoted(proto: u8, src: (Ipv4Addr, u16), dst: (Ipv4Addr, u16)) -> Vec<u8> {
         ip.extend([0, 0, 0, 0]);
     }
     ip
-}
-
-fn pseudo(src: Ipv4Addr, dst: Ipv4Addr, proto: u8, length: u16) -> u16 {
-    let mut bytes = src.octets().to_vec();
-    bytes.extend(dst.octets());
-    bytes.extend([0, proto]);
-    bytes.extend(length.to_be_bytes());
-    ones(&bytes, 0)
-}
-
-/// The one's complement sum of RFC 1071.
-fn ones(bytes: &[u8], start: u16) -> u16 {
-    let word = |c: &[u8]| u32::from(c[0]) << 8 | u32::from(c.get(1).copied().unwrap_or(0));
-    let total = bytes.chunks(2).map(word).fold(u32::from(start), |a, w| a + w);
-    let folded = (total & 0xffff) + (total >> 16);
-    ((folded & 0xffff) + (folded >> 16)) as u16
 }
 
 impl fmt::Display for Packet {

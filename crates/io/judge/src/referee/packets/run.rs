@@ -1,7 +1,7 @@
 //! Worlds by seed: topology, rule sets, packets; what disagrees.
 
 use super::judge::{Conversation, Residue, Verdict, compare};
-use super::node::{Node, frame_of};
+use super::node::Node;
 use super::packet::{Body, Packet};
 use super::rules::{Backends, rules};
 use super::shrink::Case;
@@ -79,14 +79,15 @@ impl Summary {
         self.disagreements.extend(other.disagreements);
         self.broken.extend(other.broken);
         self.unrepeated.extend(other.unrepeated);
-        for (key, count) in other.features {
-            *self.features.entry(key).or_default() += count;
-        }
-        for (key, count) in other.worlds_of {
-            *self.worlds_of.entry(key).or_default() += count;
-        }
-        for (key, count) in other.gaps {
-            *self.gaps.entry(key).or_default() += count;
+        let counts = [
+            (&mut self.features, other.features),
+            (&mut self.worlds_of, other.worlds_of),
+            (&mut self.gaps, other.gaps),
+        ];
+        for (counts, more) in counts {
+            for (key, count) in more {
+                *counts.entry(key).or_default() += count;
+            }
         }
         self.took.0 += other.took.0;
         self.took.1 += other.took.1;
@@ -106,6 +107,7 @@ pub fn run(options: &Options) -> Result<Summary, String> {
         for number in 0..options.threads.max(1) {
             let name = format!("nwref-{number}");
             let next = &next;
+            let builder = std::thread::Builder::new().name(name.clone());
             let work = move || -> Result<Summary, String> {
                 let mut drops = Drops::of_thread(&name).map_err(|e| format!("drop reasons: {e}"))?;
                 let mut sum = Summary::default();
@@ -119,13 +121,7 @@ pub fn run(options: &Options) -> Result<Summary, String> {
                     sum.add(one);
                 }
             };
-            let name = format!("nwref-{number}");
-            workers.push(
-                std::thread::Builder::new()
-                    .name(name)
-                    .spawn_scoped(scope, work)
-                    .map_err(|e| e.to_string())?,
-            );
+            workers.push(builder.spawn_scoped(scope, work).map_err(|e| e.to_string())?);
         }
         for worker in workers {
             total.add(worker.join().map_err(|_| "a worker panicked".to_owned())??);
@@ -168,6 +164,11 @@ fn world(seed: u64, options: &Options, drops: &mut Drops) -> Summary {
         }
         sum.took.0 += began.elapsed();
         sum.rule_sets += 1;
+        let case = |packets| Case {
+            topology: topology.lines.clone(),
+            rules: lines.clone(),
+            packets,
+        };
         let began = Instant::now();
         let mut count = 0;
         let mut tally = Tally::default();
@@ -213,11 +214,7 @@ fn world(seed: u64, options: &Options, drops: &mut Drops) -> Summary {
                         break;
                     }
                     Verdict::Disagree(what) => {
-                        let case = Case {
-                            topology: topology.lines.clone(),
-                            rules: lines.clone(),
-                            packets: talk.packets.clone(),
-                        };
+                        let case = case(talk.packets.clone());
                         // Whatever else runs on this processor drops packets too.
                         if (0..REPEATS).all(|_| matches!(case.judge(drops), Ok(Some(_)))) {
                             sum.disagreements.push(Disagreement { seed, what, case });
@@ -238,11 +235,6 @@ fn world(seed: u64, options: &Options, drops: &mut Drops) -> Summary {
             talks.push(talk.packets);
         }
         sum.took.1 += began.elapsed();
-        let case = |packets| Case {
-            topology: topology.lines.clone(),
-            rules: lines.clone(),
-            packets,
-        };
         match tally.check(&mut node) {
             Ok(None) => {}
             Ok(Some(what)) => match alone(talks, &case, drops) {
@@ -314,7 +306,6 @@ fn reply(random: &mut Random, seen: &super::node::Reaction) -> Option<Packet> {
         },
         _ => return None,
     };
-    frame_of(bytes)?;
     let mut sent = Packet::new(link, frame.eth_src, frame.eth_dst, frame.src, frame.dst, body);
     sent.payload = match &ip.l4 {
         netwhy_wire::decode::L4::Tcp(t) => t.payload_len as u16,

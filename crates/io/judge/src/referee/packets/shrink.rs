@@ -54,8 +54,8 @@ impl Case {
         Ok(case)
     }
 
-    /// What differs at the last packet, or of the rule counters, if anything; an error if an earlier one differs already, or the world cannot be
-    /// built.
+    /// What differs at the last packet, or of the rule counters, if anything; an error if an earlier one differs already,
+    /// or the world cannot be built.
     ///
     /// # Errors
     /// The world cannot be built.

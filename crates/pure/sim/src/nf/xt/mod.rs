@@ -90,9 +90,7 @@ fn head_hits(ns: &Netns, rule: &Rule, skb: &Skb, links: Links) -> bool {
             .as_ref()
             .is_none_or(|(p, not)| link_fits(ns, p, links.oif) != *not)
         && rule.proto.is_none_or(|(p, not)| p == 0 || (p == skb.proto()) != not)
-        && rule
-            .fragment
-            .is_none_or(|later| later == skb.frag.is_some_and(|(offset, _)| offset > 0))
+        && rule.fragment.is_none_or(|later| later == skb.is_later_fragment())
 }
 
 fn link_fits(ns: &Netns, pattern: &IfPattern, index: u32) -> bool {

@@ -4,10 +4,10 @@
 //! here has such a header of its own.
 
 use super::all;
+use crate::skb::IP_LEN;
 use netwhy_model::netfilter::{ChunkMode, Chunks, Not, Ports};
 
-/// IPv4 header without options, and SCTP's common header (bytes).
-const IP_LEN: u32 = 20;
+/// SCTP's common header (bytes).
 const SCTP_LEN: u32 = 12;
 /// A chunk has at least four bytes, so no packet has more of them.
 const CHUNKS_MAX: u32 = 1 << 14;

@@ -7,7 +7,7 @@ use super::header::has_ethernet;
 use super::u32::byte;
 use crate::engine::Engine;
 use crate::nf::nf_hook::Links;
-use crate::skb::{L4, Skb};
+use crate::skb::{IP_LEN, L4, Skb};
 use netwhy_model::Netns;
 use netwhy_model::netfilter::{Dim, IpSet, SetDirs, SetElem, SetType};
 
@@ -123,8 +123,6 @@ pub(super) fn key(ns: &Netns, set: &IpSet, dirs: SetDirs, skb: &Skb, links: Link
 /// Protocols with ports where TCP has them.
 const SCTP: u8 = 132;
 const UDPLITE: u8 = 136;
-/// IP header without options (bytes).
-const IP_LEN: u32 = 20;
 
 /// `get_port()`: for ICMP the type and code, for other protocols 0.
 fn port(skb: &Skb, src: bool) -> u16 {
@@ -175,7 +173,7 @@ fn changed(eng: &Engine<'_>, ns: &Netns, set: &IpSet, key: &SetElem) -> Option<F
     Some(if change.present { Found::Member } else { Found::Nothing })
 }
 
-fn masked(ip: u32, cidr: u8) -> u32 {
+pub(super) fn masked(ip: u32, cidr: u8) -> u32 {
     ip & u32::MAX.checked_shl(32 - u32::from(cidr.min(32))).unwrap_or(0)
 }
 

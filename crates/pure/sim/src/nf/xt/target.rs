@@ -1,10 +1,10 @@
 //! Targets that change a packet or a set, and go on.
 
-use super::set::key;
+use super::set::{key, masked};
 use crate::engine::Engine;
 use crate::nf::nf_hook::Links;
 use crate::route::{OutputKey, dst_mtu, ip_route_output};
-use crate::skb::{L4, Skb};
+use crate::skb::{IP_LEN, L4, Skb};
 use crate::state::SetChange;
 use netwhy_model::Netns;
 use netwhy_model::netfilter::{IpSet, SetDirs, TtlOp};
@@ -20,7 +20,6 @@ pub(in crate::nf) fn ttl(skb: &mut Skb, op: TtlOp, value: u8) {
 
 /// IPv4 and TCP header without options, the MSS option, and the MSS where nothing says one (bytes).
 const HEADERS_LEN: u32 = 40;
-const IP_LEN: u32 = 20;
 const TCPOLEN_MSS: u32 = 4;
 const TCP_MSS_DEFAULT: u16 = 536;
 
@@ -95,11 +94,11 @@ pub(in crate::nf) fn set_elements<'a>(
         // INIT_CIDR(): the longest prefix that the set has.
         if let Some(cidr) = set.cidrs[0].first() {
             elem.cidr = *cidr;
-            elem.ip &= u32::MAX.checked_shl(32 - u32::from(*cidr)).unwrap_or(0);
+            elem.ip = masked(elem.ip, *cidr);
         }
         if let Some(cidr) = set.cidrs[1].first() {
             elem.cidr2 = *cidr;
-            elem.ip2 &= u32::MAX.checked_shl(32 - u32::from(*cidr)).unwrap_or(0);
+            elem.ip2 = masked(elem.ip2, *cidr);
         }
         eng.set_changes.push(SetChange {
             netns: ns.id,

@@ -27,7 +27,6 @@ pub(super) fn u32_match(skb: &Skb, tests: &[U32Test], unknown: GapId) -> Hit {
     for test in tests {
         match one(skb, test) {
             Said::Is(true) => {}
-            Said::Is(false) if hit == Hit::Yes => return Hit::No,
             Said::Is(false) => return Hit::No,
             Said::Maybe => hit = Hit::Unknown(unknown),
         }
@@ -95,9 +94,8 @@ fn compare(bits: Bits, ranges: &[(u32, u32)]) -> Said {
 /// Four bytes, which must lie inside the packet.
 fn word(skb: &Skb, offset: u32) -> Result<Bits, Said> {
     let end = offset.checked_add(4).ok_or(Said::Is(false))?;
-    let open = skb.len_any || skb.opts.unknown.is_some() && matches!(skb.l4, L4::Tcp { .. });
     if end > skb.len {
-        return Err(if open { Said::Maybe } else { Said::Is(false) });
+        return Err(if len_is_open(skb) { Said::Maybe } else { Said::Is(false) });
     }
     let mut bits = Bits { value: 0, known: 0 };
     for at in offset..end {
@@ -140,9 +138,12 @@ fn as_it_came(skb: &Skb, i: usize) -> Option<u8> {
     skb.raw.as_ref()?.get(i).copied().filter(|_| !checksum.contains(&i))
 }
 
+fn len_is_open(skb: &Skb) -> bool {
+    skb.len_any || skb.opts.unknown.is_some() && matches!(skb.l4, L4::Tcp { .. })
+}
+
 fn length(skb: &Skb) -> Option<u16> {
-    let open = skb.len_any || skb.opts.unknown.is_some() && matches!(skb.l4, L4::Tcp { .. });
-    u16::try_from(skb.len).ok().filter(|_| !open)
+    u16::try_from(skb.len).ok().filter(|_| !len_is_open(skb))
 }
 
 fn be16(value: u16, i: usize) -> Option<u8> {
