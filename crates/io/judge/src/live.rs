@@ -116,7 +116,7 @@ pub fn disagreements(
 /// After this time an ICMP error is sent to a host again. `ip_error()` and `icmpv4_xrlim_allow()` take a second's worth
 /// each out of the same bucket of the same peer (`net.ipv4.route.error_cost`, `net.ipv4.icmp_ratelimit`), and a SYN that
 /// is sent again within the patience takes another.
-const PAUSE: Duration = Duration::from_millis(3500);
+pub(crate) const PAUSE: Duration = Duration::from_millis(3500);
 /// With more pairs than this it is not the machine that is slow.
 const ALONE: usize = 30;
 

@@ -10,7 +10,7 @@ mod table;
 
 pub use probe::probe;
 pub use render::render;
-pub use table::{differences, pairs, sources, targets};
+pub use table::{differences, pairs, same, sources, targets};
 
 use crate::spec::Protocol;
 use serde::{Deserialize, Serialize};

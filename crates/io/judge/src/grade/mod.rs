@@ -112,6 +112,9 @@ pub trait Ward {
     /// # Errors
     /// A namespace cannot be entered.
     fn probe(&mut self, pairs: &[Pair]) -> Result<Vec<Cell>, GradeError>;
+
+    /// Waits until the kernel sends ICMP errors again: before cells that differ are probed once more.
+    fn rest(&mut self) {}
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The loop: lab, fault, report, fix, matrix.
 
 use super::{Baseline, Case, Cases, Fixed, GradeError, Judged, Plan, Ward, judge_findings};
-use netwhy_lab::matrix::{Cell, Pair, differences, pairs};
+use netwhy_lab::matrix::{Cell, Pair, differences, pairs, same};
 use netwhy_lab::spec::Spec;
 use netwhy_lab::{Args, Fault};
 use netwhy_view::report::FindingView;
@@ -41,7 +41,7 @@ impl Graded {
 
 /// Places that are tried for a fault until one breaks something.
 const PLACES: usize = 8;
-/// A healthy lab is probed so often until two matrices agree.
+/// A cell of a healthy lab is probed again so often until two of its results agree.
 const HEALTHY: usize = 5;
 /// After the fix, a cell that differs is probed again so often: a busy machine is slow.
 const AGAIN: usize = 3;
@@ -101,24 +101,37 @@ pub fn grade_seed<W: Ward>(
     Ok(all)
 }
 
-/// The matrix of a lab with nothing in it: probed until two agree, with all backends that answered in either.
+/// The matrix of a lab with nothing in it: a cell is probed until two of its results agree, with all backends that
+/// answered in any of them.
 fn healthy<W: Ward>(ward: &mut W, pairs: &[Pair]) -> Result<Vec<Cell>, GradeError> {
-    let mut before = ward.probe(pairs)?;
-    for _ in 0..HEALTHY {
-        let mut cells = ward.probe(pairs)?;
-        for (new, old) in cells.iter_mut().zip(&mut before) {
-            // By chance, a backend among many is missed in one of them.
-            new.backends.extend(old.backends.clone());
-            old.backends.clone_from(&new.backends);
+    let mut cells = ward.probe(pairs)?;
+    let mut open: Vec<usize> = (0..pairs.len()).collect();
+    let mut unlike = Vec::new();
+    for round in 0..HEALTHY {
+        if round > 0 {
+            ward.rest();
         }
-        if differences(&before, &cells).is_empty() {
+        let these: Vec<Pair> = open.iter().map(|at| pairs[*at].clone()).collect();
+        unlike.clear();
+        for (at, mut new) in std::mem::take(&mut open).into_iter().zip(ward.probe(&these)?) {
+            let old = &mut cells[at];
+            // By chance, a backend among many is missed in one of them.
+            new.backends.extend(std::mem::take(&mut old.backends));
+            old.backends.clone_from(&new.backends);
+            if !same(old, &new) {
+                unlike.push(in_words(&(old, &new)));
+                open.push(at);
+            }
+            *old = new;
+        }
+        if open.is_empty() {
             return Ok(cells);
         }
-        before = cells;
     }
-    Err(GradeError(
-        "the matrix of a lab with nothing in it does not settle".to_owned(),
-    ))
+    let cells = unlike.join("\n    ");
+    Err(GradeError(format!(
+        "the matrix of a lab with nothing in it does not settle:\n    {cells}"
+    )))
 }
 
 /// A lab of one shape, and what it is like when it is healthy.
@@ -205,6 +218,7 @@ impl<'a, W: Ward> Bed<'a, W> {
             if pairs.is_empty() {
                 return Ok(Vec::new());
             }
+            self.ward.rest();
             cells = self.ward.probe(&pairs)?;
         }
         let found = differences(&self.healthy, &cells);

@@ -46,6 +46,9 @@ struct Fake {
     refused: Option<&'static str>,
     /// Nodes at which nothing breaks.
     harmless: Option<String>,
+    /// Of the so-manieth probe of so many cells: the one that times out by chance.
+    slow: Option<fn(usize, usize) -> Option<usize>>,
+    probes: usize,
 }
 
 impl Ward for Fake {
@@ -117,20 +120,25 @@ impl Ward for Fake {
         let works =
             injected.is_none_or(|(_, args)| args.get("node").is_some() && args.get("node") == self.harmless.as_ref());
         let class = if works { Class::Ok } else { Class::Timeout };
-        let cell = |p: &Pair| Cell {
-            source: p.source.name.clone(),
-            target: p.target.name.clone(),
-            protocol: p.target.protocol,
-            class,
-            errno: None,
-            time: TimeClass::Instant,
-            bytes: 0,
-            answered_by: None,
-            seen_client: None,
-            backends: BTreeMap::new(),
-            outcomes: [(class, 1)].into(),
+        self.probes += 1;
+        let slow = self.slow.and_then(|slow| slow(self.probes, pairs.len()));
+        let cell = |(at, p): (usize, &Pair)| {
+            let class = if slow == Some(at) { Class::Timeout } else { class };
+            Cell {
+                source: p.source.name.clone(),
+                target: p.target.name.clone(),
+                protocol: p.target.protocol,
+                class,
+                errno: None,
+                time: TimeClass::Instant,
+                bytes: 0,
+                answered_by: None,
+                seen_client: None,
+                backends: BTreeMap::new(),
+                outcomes: [(class, 1)].into(),
+            }
         };
-        Ok(pairs.iter().map(cell).collect())
+        Ok(pairs.iter().enumerate().map(cell).collect())
     }
 }
 
@@ -219,6 +227,25 @@ fn a_place_where_nothing_breaks_is_drawn_again() {
     let all = grade_seed(&mut ward, &plan, &mut |_| ()).unwrap();
     let places = all.iter().filter_map(|g| g.case.as_ref()?.args.get("node"));
     assert!(places.clone().count() > 4 && places.into_iter().all(|n| Some(n) != ward.harmless.as_ref()));
+}
+
+#[test]
+fn a_busy_machine_is_waited_for() {
+    let ward = Fake {
+        slow: Some(|probe, cells| (cells > 20).then_some(probe % cells)),
+        ..Fake::default()
+    };
+    assert!(run(ward).0.passes());
+    let mut ward = Fake {
+        slow: Some(|probe, _| probe.is_multiple_of(2).then_some(0)),
+        ..Fake::default()
+    };
+    let error = grade_seed(&mut ward, &Plan::of_seed(3), &mut |_| ()).unwrap_err();
+    let said = error.to_string();
+    assert!(
+        said.contains("does not settle:\n    pod/") && said.contains("was 1 ok by [], is 1 timeout by []"),
+        "{said}"
+    );
 }
 
 #[test]

@@ -69,8 +69,7 @@ pub fn pairs(spec: &Spec) -> Vec<Pair> {
     sources(spec).into_iter().flat_map(of).collect()
 }
 
-/// The cells that differ between two matrices in anything a user could see: class, whether the whole answer came, who
-/// answers and the client that it sees. The time counts only where one of them is not instant by more than a class.
+/// The cells that differ between two matrices in anything a user could see; see [`same`].
 pub fn differences<'a>(before: &'a [Cell], after: &'a [Cell]) -> Vec<(&'a Cell, &'a Cell)> {
     let key = |cell: &Cell| (cell.source.clone(), cell.target.clone(), cell.protocol as u8);
     let old: BTreeMap<_, _> = before.iter().map(|cell| (key(cell), cell)).collect();
@@ -78,7 +77,9 @@ pub fn differences<'a>(before: &'a [Cell], after: &'a [Cell]) -> Vec<(&'a Cell, 
     pairs.filter(|(old, new)| !same(old, new)).collect()
 }
 
-fn same(old: &Cell, new: &Cell) -> bool {
+/// Whether two cells agree in what a user could see: class, whether the whole answer came, who answers and the client that
+/// it sees. When it came does not count.
+pub fn same(old: &Cell, new: &Cell) -> bool {
     let classes = |cell: &Cell| cell.outcomes.keys().copied().collect::<Vec<_>>();
     old.class == new.class
         && old.errno == new.errno
