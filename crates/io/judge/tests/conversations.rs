@@ -17,7 +17,7 @@ fn missing() -> Option<&'static str> {
     if netwhy_sys::Netns::create().is_err() {
         return Some("CAP_SYS_ADMIN");
     }
-    Drops::of_thread("nwconv-try").err().map(|_| "tracefs")
+    Drops::of_this_thread().err().map(|_| "tracefs")
 }
 
 #[test]

@@ -132,10 +132,9 @@ fn show(list: &[&Disagreement], tell: &mut dyn FnMut(&str)) -> Result<(), String
     if list.is_empty() {
         return Ok(());
     }
-    const NAME: &str = "nwref-shrink";
     let mut texts = Vec::new();
     let work = || -> Result<Vec<String>, String> {
-        let mut drops = Drops::of_thread(NAME).map_err(|e| format!("drop reasons: {e}"))?;
+        let mut drops = Drops::of_this_thread().map_err(|e| format!("drop reasons: {e}"))?;
         for one in list.iter().take(SHOWN) {
             let (case, what) = shrink(&one.case, &mut drops, SHRINK);
             let what = what.unwrap_or_else(|| one.what.clone());
@@ -149,9 +148,8 @@ fn show(list: &[&Disagreement], tell: &mut dyn FnMut(&str)) -> Result<(), String
         Ok(texts)
     };
     let texts = std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().name(NAME.to_owned());
-        let thread = thread.spawn_scoped(scope, work).map_err(|e| e.to_string())?;
-        thread
+        scope
+            .spawn(work)
             .join()
             .map_err(|_| "the thread that makes worlds small ended early".to_owned())?
     })?;

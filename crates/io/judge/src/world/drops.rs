@@ -1,16 +1,21 @@
 //! Drop reasons of the kernel, of packets that one thread sends.
 //!
 //! `skb:kfree_skb` shows no addresses. But a packet travels through namespaces on the back of the thread that sent it, so
-//! that an instance of tracefs with a filter on the thread's name shows its drops and nobody else's. What a timer drops
-//! (an unresolved neighbour) has no such name and is taken from all.
+//! that an instance of tracefs with a filter on the thread's name shows its drops and nobody else's. (Its number would not
+//! do: the kernel's is another one than that of a pid namespace.) What a timer drops (an unresolved neighbour) has no such
+//! name and is taken from all.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 const TRACEFS: &str = "/sys/kernel/tracing";
+/// Beginning of the names of threads and instances. The kernel knows a thread by 15 bytes: this, four digits, seven of the
+/// process.
+const PREFIX: &str = "nw-";
 
 /// An instance of tracefs.
 pub struct Drops {
@@ -21,13 +26,17 @@ pub struct Drops {
 }
 
 impl Drops {
-    /// For the thread of this name (at most 15 bytes).
+    /// For the calling thread, which gets a name that no other thread of the machine has.
     ///
     /// # Errors
     /// No tracefs.
-    pub fn of_thread(name: &str) -> io::Result<Drops> {
-        sweep(name);
-        let dir = Path::new(TRACEFS).join(format!("instances/{name}-{}", std::process::id()));
+    pub fn of_this_thread() -> io::Result<Drops> {
+        static THREADS: AtomicUsize = AtomicUsize::new(0);
+        sweep();
+        let number = THREADS.fetch_add(1, Ordering::Relaxed) % 10_000;
+        let name = format!("{PREFIX}{number}-{}", std::process::id());
+        fs::write("/proc/thread-self/comm", &name)?;
+        let dir = Path::new(TRACEFS).join("instances").join(&name);
         fs::create_dir(&dir)?;
         let drops = Drops {
             dir,
@@ -95,13 +104,13 @@ impl Drops {
     }
 }
 
-/// Removes what a run that was killed has left.
-fn sweep(name: &str) {
+/// Removes what runs that were killed have left.
+fn sweep() {
     let all = fs::read_dir(Path::new(TRACEFS).join("instances"));
     for instance in all.into_iter().flatten().flatten() {
         let file = instance.file_name().to_string_lossy().into_owned();
-        let of = file.strip_prefix(name).and_then(|rest| rest.strip_prefix('-'));
-        if of.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
+        let of = file.strip_prefix(PREFIX).and_then(|rest| rest.split_once('-'));
+        if of.is_some_and(|(_, pid)| !Path::new("/proc").join(pid).exists()) {
             let _ = fs::write(instance.path().join("events/skb/kfree_skb/enable"), "0");
             let _ = fs::remove_dir(instance.path());
         }

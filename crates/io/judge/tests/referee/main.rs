@@ -82,7 +82,7 @@ fn missing() -> Option<String> {
     if let Err(e) = Tap::create(&netns, "try") {
         return Some(format!("TAP devices ({e})"));
     }
-    Drops::of_thread("nwref-try").err().map(|e| format!("tracefs ({e})"))
+    Drops::of_this_thread().err().map(|e| format!("tracefs ({e})"))
 }
 
 fn options(seed: u64, worlds: u64, rule_sets: u32, packets: u64) -> Options {
@@ -137,9 +137,8 @@ fn asked(args: &[String]) -> ExitCode {
 
 /// Disagreements of the past, made small and mended.
 fn cases() -> bool {
-    const NAME: &str = "nwref-cases";
     let work = || {
-        let mut drops = Drops::of_thread(NAME).expect("drop reasons");
+        let mut drops = Drops::of_this_thread().expect("drop reasons");
         let mut good = true;
         for recipe in recipes(&[("cases", CASES)]) {
             let judged = Case::read(&recipe.lines).and_then(|case| case.judge(&mut drops));
@@ -150,6 +149,5 @@ fn cases() -> bool {
         }
         good
     };
-    let thread = std::thread::Builder::new().name(NAME.to_owned()).spawn(work);
-    thread.expect("thread").join().expect("no panic")
+    std::thread::spawn(work).join().expect("no panic")
 }

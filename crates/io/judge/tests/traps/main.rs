@@ -62,7 +62,7 @@ fn find_missing() -> Option<&'static str> {
         assert!(!is_root(), "root, but no network namespace: {error}");
         return Some("CAP_SYS_ADMIN");
     }
-    if let Err(error) = Drops::of_thread("nwtrap-try") {
+    if let Err(error) = Drops::of_this_thread() {
         assert!(!is_root(), "root, but no tracefs in /sys/kernel/tracing: {error}");
         return Some("tracefs");
     }
@@ -86,11 +86,10 @@ fn worlds_are_as_the_kernel_says() {
     let next = AtomicUsize::new(0);
     let results = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
-        for number in 0..WORKERS {
-            let name = format!("nwtrap-{number}");
+        for _ in 0..WORKERS {
             let (all, next, results) = (&all, &next, &results);
             let work = move || {
-                let mut drops = Drops::of_thread(&name).unwrap();
+                let mut drops = Drops::of_this_thread().unwrap();
                 loop {
                     let at = next.fetch_add(1, Ordering::Relaxed);
                     let Some(recipe) = all.get(at) else { break };
@@ -99,10 +98,7 @@ fn worlds_are_as_the_kernel_says() {
                     results.lock().unwrap().push(result);
                 }
             };
-            std::thread::Builder::new()
-                .name(format!("nwtrap-{number}"))
-                .spawn_scoped(scope, work)
-                .unwrap();
+            scope.spawn(work);
         }
     });
     let results = results.into_inner().unwrap();

@@ -130,13 +130,10 @@ pub fn run(options: &Options, say: &mut dyn FnMut(&str)) -> Summary {
     let (send, receive) = channel();
     let mut summary = Summary::default();
     std::thread::scope(|scope| {
-        for number in 0..options.threads.max(1) {
+        for _ in 0..options.threads.max(1) {
             let (next, send) = (&next, send.clone());
-            // The kernel knows a thread by the first 15 bytes of its name.
-            let name = format!("nwconv-{number}");
-            let own = name.clone();
             let work = move || {
-                let mut drops = match Drops::of_thread(&own) {
+                let mut drops = match Drops::of_this_thread() {
                     Ok(drops) => drops,
                     Err(error) => return drop(send.send(Event::Broken(format!("tracefs: {error}")))),
                 };
@@ -149,10 +146,7 @@ pub fn run(options: &Options, say: &mut dyn FnMut(&str)) -> Summary {
                     one(options, at, &mut drops, &send);
                 }
             };
-            let started = std::thread::Builder::new().name(name).spawn_scoped(scope, work);
-            if let Err(error) = started {
-                say(&format!("a thread: {error}"));
-            }
+            scope.spawn(work);
         }
         drop(send);
         for event in receive {

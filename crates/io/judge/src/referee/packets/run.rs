@@ -104,12 +104,10 @@ pub fn run(options: &Options) -> Result<Summary, String> {
     let mut total = Summary::default();
     std::thread::scope(|scope| {
         let mut workers = Vec::new();
-        for number in 0..options.threads.max(1) {
-            let name = format!("nwref-{number}");
+        for _ in 0..options.threads.max(1) {
             let next = &next;
-            let builder = std::thread::Builder::new().name(name.clone());
             let work = move || -> Result<Summary, String> {
-                let mut drops = Drops::of_thread(&name).map_err(|e| format!("drop reasons: {e}"))?;
+                let mut drops = Drops::of_this_thread().map_err(|e| format!("drop reasons: {e}"))?;
                 let mut sum = Summary::default();
                 loop {
                     let at = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -121,7 +119,7 @@ pub fn run(options: &Options) -> Result<Summary, String> {
                     sum.add(one);
                 }
             };
-            workers.push(builder.spawn_scoped(scope, work).map_err(|e| e.to_string())?);
+            workers.push(scope.spawn(work));
         }
         for worker in workers {
             total.add(worker.join().map_err(|_| "a worker panicked".to_owned())??);
