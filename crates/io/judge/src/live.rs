@@ -5,7 +5,7 @@ use netwhy_collect::{Budget, Collected, Detail, NetnsRef, NodeFiles, Plan, Role,
 use netwhy_lab::matrix::{self, Cell, Pair};
 use netwhy_lab::{Kind, Lab, LabError, State};
 use netwhy_model::Cluster;
-use netwhy_sys::{Limits, Netns, run_in};
+use netwhy_sys::{Netns, NfNetlink};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -66,15 +66,11 @@ pub fn read(lab: &Lab, clock: &(dyn Fn() -> String + Sync)) -> Result<Collected,
 /// pass where a new one is dropped.
 ///
 /// # Errors
-/// A namespace of the lab cannot be entered, or `conntrack` cannot be run in it.
+/// A namespace of the lab cannot be entered, or may not forget.
 pub fn probe(lab: &Lab, pairs: &[Pair], options: &matrix::Options) -> Result<Vec<Cell>, LiveError> {
     for ns in &lab.state()?.namespaces {
         let netns = Netns::open(&lab.netns_path(&ns.name))?;
-        let flushed = run_in(Some(&netns), &["conntrack", "-F"], None, &Limits::default());
-        let flushed = flushed.map_err(std::io::Error::other)?;
-        if !flushed.success() {
-            return Err(std::io::Error::other(flushed.complaint()).into());
-        }
+        netns.run(|| NfNetlink::open()?.forget_connections())??;
     }
     Ok(matrix::probe(&netns_folder(lab), pairs, options)?)
 }

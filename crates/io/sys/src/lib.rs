@@ -9,6 +9,7 @@
 //! | [`lock`] | `flock` on files that may be removed meanwhile |
 //! | [`mount`] | private mounts |
 //! | [`link`] | offload switches of an interface |
+//! | [`nfnetlink`] | requests to the netfilter subsystems |
 //! | [`userns`] | user namespaces, for those who are not root |
 #![allow(unsafe_code)]
 
@@ -17,6 +18,7 @@ pub mod link;
 pub mod lock;
 pub mod mount;
 pub mod netns;
+pub mod nfnetlink;
 pub mod packet;
 pub mod process;
 pub mod sysctl;
@@ -25,6 +27,7 @@ pub mod userns;
 
 pub use exec::{ExecError, Limits, Output, run_in};
 pub use netns::Netns;
+pub use nfnetlink::NfNetlink;
 
 /// The errno of `nix` as the error of the standard library.
 fn io(errno: nix::Error) -> std::io::Error {

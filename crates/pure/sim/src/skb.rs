@@ -285,6 +285,11 @@ impl Skb {
         }
     }
 
+    /// The ports that `__skb_flow_dissect()` (`net/core/flow_dissector.c`) reads: none of a fragment, not even of the first.
+    pub fn dissected_ports(&self) -> Option<(u16, u16)> {
+        self.ports().filter(|_| self.frag.is_none())
+    }
+
     pub fn set_ports(&mut self, s: Option<u16>, d: Option<u16>) {
         if let L4::Tcp { sport, dport, .. } | L4::Udp { sport, dport } | L4::Vxlan { sport, dport, .. } = &mut self.l4 {
             *sport = s.unwrap_or(*sport);

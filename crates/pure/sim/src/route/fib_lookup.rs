@@ -36,7 +36,7 @@ impl FibKey {
             oif: 0,
             mark: skb.mark,
             proto: skb.proto(),
-            ports: skb.ports(),
+            ports: skb.dissected_ports(),
             any_hop: false,
         }
     }

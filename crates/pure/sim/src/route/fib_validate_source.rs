@@ -52,7 +52,7 @@ pub(crate) fn fib_validate_source<'a>(
         oif: 0,
         mark: skb.mark,
         proto: if dissected { skb.proto() } else { 0 },
-        ports: skb.ports().filter(|_| dissected).map(|(s, d)| (d, s)),
+        ports: skb.dissected_ports().filter(|_| dissected).map(|(s, d)| (d, s)),
         any_hop: true,
     };
     full_check(eng, ns, link, key, level)

@@ -8,7 +8,7 @@ use netwhy_model::{Cluster, NetnsId};
 use netwhy_sim::arrival::Frame;
 use netwhy_sim::trace::RuleRef;
 use netwhy_snapshot::Snapshot;
-use netwhy_sys::{Limits, run_in};
+use netwhy_sys::{Limits, NfNetlink, run_in};
 use netwhy_wire::decode::link_type;
 use netwhy_wire::{decode, icmp};
 use std::net::{IpAddr, Ipv4Addr};
@@ -36,6 +36,7 @@ pub struct Node {
     legacy: bool,
     /// A rule of the moment changes a set.
     changes: bool,
+    netfilter: NfNetlink,
 }
 
 /// Name of the namespace in the text.
@@ -61,7 +62,10 @@ impl Node {
         let netns = world.id(&cluster, NAME)?;
         let snapshot = (*cluster.snapshot).clone();
         let legacy = lines.iter().any(|l| l.starts_with("n legacy "));
+        let space = &world.space(NAME)?.netns;
+        let netfilter = space.run(NfNetlink::open).and_then(|opened| opened);
         let mut node = Node {
+            netfilter: netfilter.map_err(|e| e.to_string())?,
             world,
             snapshot,
             cluster,
@@ -92,11 +96,13 @@ impl Node {
         self.read_rules()
     }
 
-    /// Before a conversation: what earlier ones did to sets is undone.
+    /// Before a conversation: what earlier ones did to sets is undone, and their connections are gone. One of a protocol
+    /// without ports would stand in the way of the next of its kind, and a number that SNAT drew be met again.
     ///
     /// # Errors
     /// A command fails.
     pub fn forget(&self) -> Result<(), String> {
+        self.netfilter.forget_connections().map_err(|e| e.to_string())?;
         match self.changes {
             true => self.run(&["ipset", "flush", CHANGED], "").map(drop),
             false => Ok(()),
