@@ -33,7 +33,7 @@ pub(crate) struct Conn {
     pub assured: bool,
     /// A reset killed it.
     pub dead: bool,
-    /// SNAT, or the sender's kernel, chose the source port: any of these.
+    /// SNAT, or the sender's kernel, chose the source port, or a translation the number of an echo: any of these.
     pub snat_port_any: Option<Ports>,
     /// The nat chains changed the mark of its first packet: later ones do not get it.
     pub marked: bool,

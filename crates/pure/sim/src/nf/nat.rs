@@ -284,11 +284,17 @@ fn setup_dst(eng: &mut Engine<'_>, skb: &Skb, range: &NatRange) {
     let (proto, port) = (eng.conns[ct.entry].orig.proto, eng.conns[ct.entry].reply.sport);
     let ports = range.ports.filter(|_| proto != 1);
     let new = ports.map(|ports| dst_port(eng, port, ports, range));
+    let drawn = drawn_from(eng);
     let conn = &mut eng.conns[ct.entry];
     let old = (conn.reply.src, conn.reply.sport);
     conn.reply.src = addr.unwrap_or(conn.reply.src);
     conn.reply.sport = new.unwrap_or(port);
     conn.dnat |= old != (conn.reply.src, conn.reply.sport);
+    if range.random && proto == 1 {
+        // The number of an echo is drawn, whichever end is translated.
+        conn.snat_port_any = Some(drawn);
+        conn.dnat = true;
+    }
     conn.dst_done = true;
 }
 
