@@ -35,6 +35,8 @@ pub(crate) struct Skb {
     pub icmp_locked: bool,
     /// Data of the fragments that it was put together from (bytes): it leaves in fragments again.
     pub parts: Vec<u32>,
+    /// Connection tracking put it together: it may be too long for a link although it must not be cut.
+    pub ignore_df: bool,
     /// Another copy shares its data: it does not leave as it came.
     pub shared: bool,
     /// What a receiver finds wrong with it.
@@ -226,6 +228,7 @@ impl Skb {
             id: 0,
             icmp_locked: false,
             parts: Vec::new(),
+            ignore_df: false,
             shared: false,
             flaw: None,
             len: IP_LEN
@@ -362,6 +365,7 @@ impl Skb {
         self.icmp_locked = false;
         self.route = None;
         self.ct = None;
+        self.ignore_df = false;
         self.untracked = false;
         self.attached = false;
         self.physin = None;

@@ -48,10 +48,10 @@ pub(crate) fn ipt_do_table<'a>(
         return TableVerdict::Accept;
     };
     let packet = (skb.dst, skb.proto(), skb.ports().map_or(0, |p| p.1));
-    let linear = eng.options.linear;
+    let (linear, any_port) = (eng.options.linear, skb.dport_any.is_some());
     let walk = |chain: ChainId| -> Candidates<'a> {
         let chain = &table.chains[chain.0 as usize];
-        match linear {
+        match linear || any_port {
             true => chain.every(),
             false => chain.candidates(packet.0, packet.1, packet.2),
         }

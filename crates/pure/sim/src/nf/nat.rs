@@ -133,6 +133,7 @@ fn nf_nat_packet(eng: &mut Engine<'_>, ns: &Netns, hook: Hook, skb: &mut Skb) {
     } else {
         skb.dst = target.dst;
         skb.set_ports(None, Some(target.dport));
+        skb.dport_any = None;
     }
     note_change(eng, ns, skb, before, ct.reply);
 }

@@ -23,6 +23,8 @@ pub struct Reaction {
     pub asked: Vec<(String, Ipv4Addr)>,
     /// `REASON@function`.
     pub drops: Vec<String>,
+    /// The same, but perhaps of a packet of somebody else on this processor.
+    pub perhaps: Vec<String>,
 }
 
 /// One namespace with TAP devices.
@@ -77,11 +79,14 @@ impl Node {
         Ok(node)
     }
 
-    /// Replaces all rules by those of these lines (tools `iptables` and `legacy`), and reads them back.
+    /// Forgets neighbours that did not answer, and replaces all rules by those of these lines (tools `iptables` and `legacy`), and reads them back.
     ///
     /// # Errors
     /// A rule is refused.
-    pub fn load(&mut self, lines: &[String]) -> Result<(), String> {
+    pub fn load(&mut self, lines: &[String], drops: &mut Drops) -> Result<(), String> {
+        // What waits for a neighbour is charged to the socket of ICMP, which in the end sends nothing any more. Some of it
+        // now has errors sent about it.
+        self.run(&["ip", "neigh", "flush", "nud", "incomplete"], "")?;
         let of = |tool: &str| -> Vec<&str> {
             let head = format!("n {tool} ");
             lines.iter().filter_map(|l| l.strip_prefix(head.as_str())).collect()
@@ -93,7 +98,8 @@ impl Node {
             self.legacy = true;
             self.restore("iptables-legacy-restore", &legacy)?;
         }
-        self.read_rules()
+        self.read_rules()?;
+        self.look(drops).map(drop)
     }
 
     /// Before a conversation: what earlier ones did to sets is undone, and their connections are gone. One of a protocol
@@ -209,8 +215,16 @@ impl Node {
         let tap = self.world.taps.iter().find(|(_, name, _)| name == link);
         let (_, _, tap) = tap.ok_or_else(|| format!("no TAP device {link}"))?;
         tap.send(frame).map_err(|e| format!("{link}: {e}"))?;
+        self.look(drops)
+    }
+
+    /// What came out and was dropped since the last look.
+    fn look(&self, drops: &mut Drops) -> Result<Reaction, String> {
+        let dropped = drops.drain().map_err(|e| e.to_string())?;
+        let (perhaps, sure): (Vec<_>, Vec<_>) = dropped.into_iter().partition(|d| d.softirq);
         let mut reaction = Reaction {
-            drops: drops.drain().map_err(|e| e.to_string())?,
+            drops: sure.into_iter().map(|d| d.what).collect(),
+            perhaps: perhaps.into_iter().map(|d| d.what).collect(),
             ..Reaction::default()
         };
         let mut buffer = [0; 2048];

@@ -156,12 +156,13 @@ fn world(seed: u64, options: &Options, drops: &mut Drops) -> Summary {
         let backends = [Backends::Nft, Backends::Nft, Backends::Legacy, Backends::Both][random.range(0, 3) as usize];
         let lines = rules(&mut random, &topology, backends);
         let began = Instant::now();
-        if let Err(why) = node.load(&lines) {
+        if let Err(why) = node.load(&lines, drops) {
             sum.broken.push(format!("seed {seed} set {set}: {why}"));
             continue;
         }
         sum.took.0 += began.elapsed();
         sum.rule_sets += 1;
+        residue.asked.clear();
         let case = |packets| Case {
             topology: topology.lines.clone(),
             rules: lines.clone(),
@@ -235,9 +236,9 @@ fn world(seed: u64, options: &Options, drops: &mut Drops) -> Summary {
         sum.took.1 += began.elapsed();
         match tally.check(&mut node) {
             Ok(None) => {}
-            Ok(Some(what)) => match alone(talks, &case, drops) {
-                Some((case, what)) => sum.disagreements.push(Disagreement { seed, what, case }),
-                None => sum.unrepeated.push(format!("seed {seed} set {set}: {what}")),
+            Ok(Some(what)) => match culprit(talks, &case, drops) {
+                Ok(Some((case, what))) => sum.disagreements.push(Disagreement { seed, what, case }),
+                _ => sum.unrepeated.push(format!("seed {seed} set {set}: {what}")),
             },
             Err(why) => sum.broken.push(format!("seed {seed} set {set}: {why}")),
         }
@@ -245,16 +246,40 @@ fn world(seed: u64, options: &Options, drops: &mut Drops) -> Summary {
     sum
 }
 
-/// So many conversations are asked by themselves.
-const ALONE: usize = 40;
-
-/// The first conversation that by itself makes the counters differ.
-fn alone(talks: Vec<Vec<Packet>>, case: &dyn Fn(Vec<Packet>) -> Case, drops: &mut Drops) -> Option<(Case, String)> {
-    talks.into_iter().take(ALONE).find_map(|packets| {
-        let case = case(packets);
-        let what = case.judge(drops).ok()??;
-        Some((case, what))
-    })
+/// The first conversation after which the counters differ, when they are read after each of them; alone, if that shows it
+/// too.
+fn culprit(
+    talks: Vec<Vec<Packet>>,
+    case: &dyn Fn(Vec<Packet>) -> Case,
+    drops: &mut Drops,
+) -> Result<Option<(Case, String)>, String> {
+    let world = case(Vec::new());
+    let mut node = Node::build(&world.topology)?;
+    node.load(&world.rules, drops)?;
+    let mut residue = Residue::default();
+    let mut tally = Tally::default();
+    for packets in talks {
+        node.forget()?;
+        let mut talk = Conversation::default();
+        for packet in &packets {
+            let seen = node.inject(&packet.link, &packet.bytes(), drops)?;
+            talk.packets.push(packet.clone());
+            talk.seen.push(seen.clone());
+            tally.add(&compare(&node, &talk, &residue));
+            residue.add(packet, &seen);
+        }
+        if tally.is_void() {
+            node.load(&world.rules, drops)?;
+            tally = Tally::default();
+        } else if let Some(what) = tally.check(&mut node)? {
+            let case = case(packets);
+            return Ok(Some(match case.judge(drops) {
+                Ok(Some(alone)) => (case, alone),
+                _ => (case, format!("{what}; not by itself")),
+            }));
+        }
+    }
+    Ok(None)
 }
 
 fn takes(way: &Model) -> bool {

@@ -61,9 +61,7 @@ impl Case {
     /// The world cannot be built.
     pub fn judge(&self, drops: &mut Drops) -> Result<Option<String>, String> {
         let mut node = Node::build(&self.topology)?;
-        node.load(&self.rules)?;
-        // What the last world left behind on its way out.
-        drops.drain().map_err(|e| e.to_string())?;
+        node.load(&self.rules, drops)?;
         let mut talk = Conversation::default();
         let mut residue = Residue::default();
         let mut tally = Tally::default();
