@@ -98,6 +98,8 @@ pub(crate) enum PktType {
     Broadcast,
     Multicast,
     OtherHost,
+    /// `PACKET_LOOPBACK`: a copy of what the host sends to many.
+    Loopback,
 }
 
 /// Transport header.

@@ -41,7 +41,7 @@ fn to_self<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: &Skb) {
     if nf_hook(eng, ns, Hook::PostRouting, &mut copy, 0, skb.dev) == Hooked::Drop {
         return;
     }
-    copy.pkt_type = PktType::Broadcast;
+    copy.pkt_type = PktType::Loopback;
     copy.icmp_locked = false;
     eng.push(Item::Loopback {
         netns: ns.id,

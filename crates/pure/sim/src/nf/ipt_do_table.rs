@@ -112,8 +112,9 @@ fn policy(table: &Table, number: u32, base: ChainId) -> TableVerdict {
 }
 
 fn hits<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: &Skb, links: Links, place: RuleRef, hook: Hook) -> bool {
-    let rule = &ns.netfilter.tables[place.table as usize].chains[place.chain.0 as usize].rules[place.rule as usize];
-    match rule_hits(eng, ns, rule, skb, links) {
+    let table = &ns.netfilter.tables[place.table as usize];
+    let rule = &table.chains[place.chain.0 as usize].rules[place.rule as usize];
+    match rule_hits(eng, ns, rule, table.backend, skb, links) {
         Hit::Yes => true,
         Hit::No => false,
         Hit::Unknown(gap) => {
