@@ -239,7 +239,7 @@ fn say_drop(stage: Stage, reason: DropReason) -> String {
 }
 
 /// Ends of packets that were used, or were never a packet of a wire.
-fn is_noise(drop: &str) -> bool {
+pub(super) fn is_noise(drop: &str) -> bool {
     let (reason, function) = drop.split_once('@').unwrap_or_default();
     matches!(
         reason,

@@ -1,5 +1,6 @@
 //! A topology that stands, with the rules of the moment: injected frames, and all that is seen of them.
 
+use super::packet::{Body, Packet};
 use super::sets::CHANGED;
 use crate::world::{Drops, Recipe, World};
 use netwhy_model::link::LinkKind;
@@ -102,13 +103,19 @@ impl Node {
         self.look(drops).map(drop)
     }
 
-    /// Before a conversation: what earlier ones did to sets is undone, and their connections are gone. One of a protocol
-    /// without ports would stand in the way of the next of its kind, and a number that SNAT drew be met again.
+    /// After a conversation of these packets: what it did to sets is undone. Its connection is forgotten if it had no ports
+    /// of its own: it would stand in the way of the next of its kind, and a number that a translation drew be met again.
+    /// (Others cannot be met; and forgetting walks the whole table of the kernel.)
     ///
     /// # Errors
     /// A command fails.
-    pub fn forget(&self) -> Result<(), String> {
-        self.netfilter.forget_connections().map_err(|e| e.to_string())?;
+    pub fn forget(&self, packets: &[Packet]) -> Result<(), String> {
+        if packets
+            .iter()
+            .any(|p| !matches!(p.body, Body::Tcp { .. } | Body::Udp { .. }))
+        {
+            self.netfilter.forget_connections().map_err(|e| e.to_string())?;
+        }
         match self.changes {
             true => self.run(&["ipset", "flush", CHANGED], "").map(drop),
             false => Ok(()),

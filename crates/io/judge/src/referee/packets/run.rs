@@ -1,6 +1,6 @@
 //! Worlds by seed: topology, rule sets, packets; what disagrees.
 
-use super::judge::{Conversation, Residue, Verdict, compare};
+use super::judge::{Conversation, Residue, Verdict, compare, is_noise};
 use super::node::Node;
 use super::packet::{Body, Packet};
 use super::rules::{Backends, rules};
@@ -173,9 +173,6 @@ fn world(seed: u64, options: &Options, drops: &mut Drops) -> Summary {
         let mut tally = Tally::default();
         let mut talks: Vec<Vec<Packet>> = Vec::new();
         while count < options.packets && sum.disagreements.len() < ENOUGH {
-            if let Err(why) = node.forget() {
-                sum.broken.push(format!("seed {seed}: {why}"));
-            }
             let mut talk = Conversation::default();
             let mut packet = traffic.first(&mut random);
             let mut fragments: Vec<Packet> = Vec::new();
@@ -231,6 +228,9 @@ fn world(seed: u64, options: &Options, drops: &mut Drops) -> Summary {
                 let Some(next) = reply(&mut random, &seen) else { break };
                 packet = next;
             }
+            if let Err(why) = node.forget(&talk.packets) {
+                sum.broken.push(format!("seed {seed}: {why}"));
+            }
             talks.push(talk.packets);
         }
         sum.took.1 += began.elapsed();
@@ -259,7 +259,6 @@ fn culprit(
     let mut residue = Residue::default();
     let mut tally = Tally::default();
     for packets in talks {
-        node.forget()?;
         let mut talk = Conversation::default();
         for packet in &packets {
             let seen = node.inject(&packet.link, &packet.bytes(), drops)?;
@@ -268,6 +267,7 @@ fn culprit(
             tally.add(&compare(&node, &talk, &residue));
             residue.add(packet, &seen);
         }
+        node.forget(&packets)?;
         if tally.is_void() {
             node.load(&world.rules, drops)?;
             tally = Tally::default();
@@ -296,11 +296,22 @@ fn note(sum: &mut Summary, verdict: &Verdict, seen: &super::node::Reaction) {
         Verdict::Unknown(_) => "verdict unknown".to_owned(),
         Verdict::Disagree(_) => "verdict disagree".to_owned(),
     });
+    add(format!("end {}", end(seen)));
     for drop in &seen.drops {
         add(format!("seen {drop}"));
     }
     for (_, frame, _) in &seen.sent {
         add(format!("sent protocol {}", frame.proto));
+    }
+}
+
+/// What became of a packet, in one word.
+fn end(seen: &super::node::Reaction) -> &str {
+    let dropped = seen.drops.iter().chain(&seen.perhaps).find(|d| !is_noise(d));
+    match dropped {
+        Some(drop) => drop.split('@').next().unwrap_or(drop),
+        None if seen.sent.is_empty() => "kept",
+        None => "sent",
     }
 }
 
