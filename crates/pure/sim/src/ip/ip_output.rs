@@ -69,8 +69,8 @@ pub(crate) fn ip_fragment(skb: &Skb, mtu: u32) -> Vec<Skb> {
         };
         let mut part = skb.clone();
         part.parts.clear();
-        // ip_fraglist_init(), ip_frag_next(): they begin the flags anew.
-        part.df = false;
+        // ip_fraglist_init() begins the flags anew; ip_frag_next() knows IPSKB_FRAG_PMTU.
+        part.df = skb.df && !as_it_came && !skb.parts.is_empty();
         part.len = IP_LEN + length;
         let more = more_behind || offset + length < data;
         part.frag = Some((start + offset as u16, more)).filter(|f| *f != (0, false));
