@@ -37,8 +37,8 @@ pub(crate) struct Skb {
     pub parts: Vec<u32>,
     /// Connection tracking put it together: it may be too long for a link although it must not be cut.
     pub ignore_df: bool,
-    /// Another copy shares its data: it does not leave as it came.
-    pub shared: bool,
+    /// It does not leave in the fragments that came: another copy shares its data, or it was made one piece.
+    pub one_piece: bool,
     /// What a receiver finds wrong with it.
     pub flaw: Option<Flaw>,
     /// IP total length in bytes.
@@ -231,7 +231,7 @@ impl Skb {
             icmp_locked: false,
             parts: Vec::new(),
             ignore_df: false,
-            shared: false,
+            one_piece: false,
             flaw: None,
             len: IP_LEN
                 + match l4 {

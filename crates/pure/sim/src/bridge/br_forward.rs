@@ -124,7 +124,7 @@ pub(super) fn br_flood<'a>(eng: &mut Engine<'a>, ns: &'a Netns, bridge: &'a Link
         let mut copy = skb.clone();
         copy.copy |= wanted.len() > 1;
         // The newest port comes first, the oldest gets the frame itself.
-        copy.shared = at > 0;
+        copy.one_piece = at > 0;
         deliver(eng, ns, bridge, from, port, copy);
     }
 }
@@ -143,7 +143,7 @@ pub(super) fn br_flood_many<'a>(
     for port in ports {
         let mut copy = skb.clone();
         copy.copy = true;
-        copy.shared = true;
+        copy.one_piece = true;
         deliver(eng, ns, bridge, from, port, copy);
     }
 }

@@ -53,7 +53,7 @@ fn to_self<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: &Skb) {
 /// header.
 pub(crate) fn ip_fragment(skb: &Skb, mtu: u32) -> Vec<Skb> {
     let largest = skb.parts.iter().max().map(|data| data + IP_LEN);
-    let as_it_came = !skb.shared && largest.is_some_and(|l| l <= mtu);
+    let as_it_came = !skb.one_piece && largest.is_some_and(|l| l <= mtu);
     let step = largest.map_or(mtu, |l| l.min(mtu)).saturating_sub(IP_LEN) / 8 * 8;
     let data = skb.len.saturating_sub(IP_LEN);
     if step == 0 {
