@@ -81,9 +81,8 @@ pub(crate) fn step(reply: bool, index: Index, old: TcpState) -> Go {
             _ => Go::Invalid,
         },
         (Index::SynAck, false) => match old {
-            None | SynSent => Go::Invalid,
-            SynSent2 => Go::To(SynRecv),
-            _ => Go::Ignore,
+            SynRecv | SynSent2 => Go::To(SynRecv),
+            _ => Go::Invalid,
         },
         (Index::SynAck, true) => match old {
             None => Go::Invalid,

@@ -93,14 +93,16 @@ impl Node {
             lines.iter().filter_map(|l| l.strip_prefix(head.as_str())).collect()
         };
         let (nft, legacy) = (of("iptables"), of("legacy"));
-        self.changes = lines.iter().any(|l| l.contains(" -j SET "));
+        // Those of the rules before too: they have seen errors about what waited for a neighbour.
+        self.changes |= lines.iter().any(|l| l.contains(" -j SET "));
         self.restore("iptables-nft-restore", &nft)?;
         if self.legacy || !legacy.is_empty() {
             self.legacy = true;
             self.restore("iptables-legacy-restore", &legacy)?;
         }
         self.read_rules()?;
-        self.look(drops).map(drop)
+        self.look(drops)?;
+        self.forget_elements()
     }
 
     /// After a conversation of these packets: what it did to sets is undone. Its connection is forgotten if it had no ports
@@ -116,6 +118,10 @@ impl Node {
         {
             self.netfilter.forget_connections().map_err(|e| e.to_string())?;
         }
+        self.forget_elements()
+    }
+
+    fn forget_elements(&self) -> Result<(), String> {
         match self.changes {
             true => self.run(&["ipset", "flush", CHANGED], "").map(drop),
             false => Ok(()),
