@@ -192,6 +192,7 @@ fn run(
         ..*options
     };
     let mut eng = Engine::new(cluster, oracle, quiet, nobody);
+    eng.ports_known = true;
     let mut last = Watch::default();
     for (number, arrival) in script.iter().enumerate() {
         eng.next();

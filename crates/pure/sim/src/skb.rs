@@ -2,7 +2,7 @@
 
 use crate::opts::TcpOpts;
 use netwhy_model::NetnsId;
-use netwhy_model::netfilter::Ports;
+use netwhy_model::netfilter::{CtZone, Ports};
 use netwhy_wire::Mac;
 use std::net::Ipv4Addr;
 
@@ -62,6 +62,8 @@ pub(crate) struct Skb {
     pub sabotage: bool,
     pub ct: Option<CtRef>,
     pub untracked: bool,
+    /// What a CT target attached (`nf_ct_tmpl_alloc()`): the zone of the connection that it will belong to.
+    pub template: Option<CtZone>,
     /// An error about a packet that is not tracked: it cannot be made untracked itself (`nf_ct_attach()` of nothing).
     pub attached: bool,
     pub route: Option<Dst>,
@@ -252,6 +254,7 @@ impl Skb {
             sabotage: false,
             ct: None,
             untracked: false,
+            template: None,
             attached: false,
             route: None,
             sport_any: None,
@@ -333,7 +336,19 @@ impl Skb {
         "RELATED reply",
         "INVALID",
         "UNTRACKED",
+        Self::CT_RECORDED,
+        Self::CT_TAKEN,
+        Self::CT_CLASH,
+        Self::CT_FULL,
     ];
+    /// A connection of the snapshot is met.
+    pub const CT_RECORDED: &'static str = "recorded before";
+    /// Another connection has the port.
+    pub const CT_TAKEN: &'static str = "another port, as one is taken";
+    /// Another connection looks the same when this one is confirmed.
+    pub const CT_CLASH: &'static str = "a clash with another";
+    /// No room.
+    pub const CT_FULL: &'static str = "a full table";
 
     /// What connection tracking says of it.
     pub fn ct_name(&self) -> &'static str {
@@ -369,6 +384,7 @@ impl Skb {
         self.ct = None;
         self.ignore_df = false;
         self.untracked = false;
+        self.template = None;
         self.attached = false;
         self.physin = None;
         self.physout = None;

@@ -179,8 +179,15 @@ fn apply<'a>(
             Go::Next
         }
         Target::NoTrack => {
-            if skb.ct.is_none() && !skb.attached {
+            if is_unattached(skb) {
                 skb.untracked = true;
+                note(eng, skb);
+            }
+            Go::Next
+        }
+        Target::Ct(zone) => {
+            if is_unattached(skb) {
+                skb.template = Some(*zone);
                 note(eng, skb);
             }
             Go::Next
@@ -231,6 +238,11 @@ fn apply<'a>(
             }
         }
     }
+}
+
+/// `xt_ct_target()`: what has a connection keeps it, and so does what an earlier rule said.
+fn is_unattached(skb: &Skb) -> bool {
+    skb.ct.is_none() && !skb.attached && !skb.untracked && skb.template.is_none()
 }
 
 /// `connmark_tg()` (`net/netfilter/xt_connmark.c`).

@@ -39,6 +39,8 @@ pub struct Node {
     legacy: bool,
     /// A rule of the moment changes a set.
     changes: bool,
+    /// Connections were read.
+    recorded: bool,
     netfilter: NfNetlink,
 }
 
@@ -75,6 +77,7 @@ impl Node {
             netns,
             legacy,
             changes: false,
+            recorded: false,
         };
         node.open_taps();
         Ok(node)
@@ -111,12 +114,15 @@ impl Node {
     ///
     /// # Errors
     /// A command fails.
-    pub fn forget(&self, packets: &[Packet]) -> Result<(), String> {
+    pub fn forget(&mut self, packets: &[Packet]) -> Result<(), String> {
         if packets
             .iter()
             .any(|p| !matches!(p.body, Body::Tcp { .. } | Body::Udp { .. }))
         {
             self.netfilter.forget_connections().map_err(|e| e.to_string())?;
+        }
+        if std::mem::take(&mut self.recorded) {
+            self.set_connections(String::new())?;
         }
         self.forget_elements()
     }
@@ -126,6 +132,27 @@ impl Node {
             true => self.run(&["ipset", "flush", CHANGED], "").map(drop),
             false => Ok(()),
         }
+    }
+
+    /// Whether what the simulator needs of the past is its connections alone: no set is changed.
+    pub fn may_be_recorded(&self) -> bool {
+        !self.changes
+    }
+
+    /// Reads the connections of the moment: the simulator begins with these, as with those of a snapshot.
+    ///
+    /// # Errors
+    /// The command fails.
+    pub fn record(&mut self) -> Result<(), String> {
+        let text = self.run(&["conntrack", "-L", "-o", "extended", "-f", "ipv4"], "")?;
+        self.recorded = true;
+        self.set_connections(text)
+    }
+
+    fn set_connections(&mut self, text: String) -> Result<(), String> {
+        let path = format!("{}/conntrack.txt", self.cluster.ns(self.netns).dir);
+        self.snapshot.insert(path, text);
+        self.rebuild()
     }
 
     fn restore(&self, program: &str, lines: &[&str]) -> Result<(), String> {
@@ -178,6 +205,10 @@ impl Node {
             let path = format!("{}/{member}", self.cluster.ns(self.netns).dir);
             self.snapshot.insert(path, text);
         }
+        self.rebuild()
+    }
+
+    fn rebuild(&mut self) -> Result<(), String> {
         self.cluster = Cluster::build(self.snapshot.clone());
         self.netns = self.world.id(&self.cluster, NAME)?;
         self.open_taps();

@@ -163,17 +163,20 @@ fn world(seed: u64, options: &Options, drops: &mut Drops) -> Summary {
         sum.took.0 += began.elapsed();
         sum.rule_sets += 1;
         residue.asked.clear();
-        let case = |packets| Case {
+        let case = |(packets, recorded): Talk| Case {
             topology: topology.lines.clone(),
             rules: lines.clone(),
             packets,
+            recorded,
         };
         let began = Instant::now();
         let mut count = 0;
         let mut tally = Tally::default();
-        let mut talks: Vec<Vec<Packet>> = Vec::new();
+        let mut talks: Vec<Talk> = Vec::new();
         while count < options.packets && sum.disagreements.len() < ENOUGH {
             let mut talk = Conversation::default();
+            // What was said before the simulator began, and when that was.
+            let (mut said, mut recorded) = (Vec::new(), None);
             let mut packet = traffic.first(&mut random);
             let mut fragments: Vec<Packet> = Vec::new();
             if packet.flaw.is_none() && packet.proto() != 132 && random.one_in(12) {
@@ -183,8 +186,9 @@ fn world(seed: u64, options: &Options, drops: &mut Drops) -> Summary {
                 }
                 packet = fragments.remove(0);
             }
-            let length = if random.one_in(2) { 1 } else { random.range(2, 4) } + fragments.len() as u32;
-            for _ in 0..length {
+            let mut length = if random.one_in(2) { 1 } else { random.range(2, 4) } + fragments.len() as u32;
+            while length > 0 {
+                length -= 1;
                 count += 1;
                 sum.packets += 1;
                 let seen = match node.inject(&packet.link, &packet.bytes(), drops) {
@@ -210,7 +214,8 @@ fn world(seed: u64, options: &Options, drops: &mut Drops) -> Summary {
                         break;
                     }
                     Verdict::Disagree(what) => {
-                        let case = case(talk.packets.clone());
+                        let all = said.iter().chain(&talk.packets).cloned().collect();
+                        let case = case((all, recorded));
                         // Whatever else runs on this processor drops packets too.
                         if (0..REPEATS).all(|_| matches!(case.judge(drops), Ok(Some(_)))) {
                             sum.disagreements.push(Disagreement { seed, what, case });
@@ -225,13 +230,27 @@ fn world(seed: u64, options: &Options, drops: &mut Drops) -> Summary {
                     packet = fragment;
                     continue;
                 }
-                let Some(next) = reply(&mut random, &seen) else { break };
+                let Some(mut next) = reply(&mut random, &seen) else {
+                    break;
+                };
+                let quiet = recorded.is_none() && packet.frag.is_none() && node.may_be_recorded();
+                if quiet && random.one_in(3) {
+                    if let Err(why) = node.record() {
+                        sum.broken.push(format!("seed {seed}: {why}"));
+                        break;
+                    }
+                    next = later(&mut random, &talk.packets[0], next);
+                    said = std::mem::take(&mut talk).packets;
+                    length += 1;
+                    recorded = Some(said.len());
+                }
                 packet = next;
             }
-            if let Err(why) = node.forget(&talk.packets) {
+            said.append(&mut talk.packets);
+            if let Err(why) = node.forget(&said) {
                 sum.broken.push(format!("seed {seed}: {why}"));
             }
-            talks.push(talk.packets);
+            talks.push((said, recorded));
         }
         sum.took.1 += began.elapsed();
         match tally.check(&mut node) {
@@ -246,21 +265,40 @@ fn world(seed: u64, options: &Options, drops: &mut Drops) -> Summary {
     sum
 }
 
+/// Frames, and before which of them the simulator began, if not before the first.
+type Talk = (Vec<Packet>, Option<usize>);
+
+/// What meets a recorded connection: the answer, the first frame again, or another that may look like it when it has been
+/// translated.
+fn later(random: &mut Random, first: &Packet, answer: Packet) -> Packet {
+    let mut again = first.clone();
+    again.id ^= 2;
+    match random.range(1, 4) {
+        1 => again,
+        2 => {
+            let [a, b, c, d] = first.src.octets();
+            again.src = if d == 2 { [a, b, c, 3] } else { [a, b, c, 2] }.into();
+            again
+        }
+        _ => answer,
+    }
+}
+
 /// The first conversation after which the counters differ, when they are read after each of them; alone, if that shows it
 /// too.
-fn culprit(
-    talks: Vec<Vec<Packet>>,
-    case: &dyn Fn(Vec<Packet>) -> Case,
-    drops: &mut Drops,
-) -> Result<Option<(Case, String)>, String> {
-    let world = case(Vec::new());
+fn culprit(talks: Vec<Talk>, case: &dyn Fn(Talk) -> Case, drops: &mut Drops) -> Result<Option<(Case, String)>, String> {
+    let world = case((Vec::new(), None));
     let mut node = Node::build(&world.topology)?;
     node.load(&world.rules, drops)?;
     let mut residue = Residue::default();
     let mut tally = Tally::default();
-    for packets in talks {
+    for (packets, recorded) in talks {
         let mut talk = Conversation::default();
-        for packet in &packets {
+        for (at, packet) in packets.iter().enumerate() {
+            if recorded == Some(at) {
+                node.record()?;
+                talk = Conversation::default();
+            }
             let seen = node.inject(&packet.link, &packet.bytes(), drops)?;
             talk.packets.push(packet.clone());
             talk.seen.push(seen.clone());
@@ -272,7 +310,7 @@ fn culprit(
             node.load(&world.rules, drops)?;
             tally = Tally::default();
         } else if let Some(what) = tally.check(&mut node)? {
-            let case = case(packets);
+            let case = case((packets, recorded));
             return Ok(Some(match case.judge(drops) {
                 Ok(Some(alone)) => (case, alone),
                 _ => (case, format!("{what}; not by itself")),

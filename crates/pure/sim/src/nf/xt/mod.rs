@@ -138,6 +138,8 @@ fn hits<'a>(eng: &mut Engine<'a>, ns: &'a Netns, m: &'a Match, backend: Backend,
         // xt_connmark.c: connmark_mt(): nothing matches without a connection.
         Match::Connmark(want) => match skb.ct {
             Some(ct) => is(want, |(value, mask)| eng.conns[ct.entry].mark & mask == *value).into(),
+            // A template has none.
+            None if skb.template.is_some() => is(want, |(value, _)| *value == 0).into(),
             None => Hit::No,
         },
         Match::AddrType { .. } => route::addrtype(ns, m, skb, links),
