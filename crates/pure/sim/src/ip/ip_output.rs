@@ -26,7 +26,10 @@ pub(crate) fn ip_output<'a>(eng: &mut Engine<'a>, ns: &'a Netns, mut skb: Skb, i
     }
     match dst_mtu(ns, &route) {
         Some(mtu) if skb.len > mtu || !skb.parts.is_empty() => {
-            for part in ip_fragment(&skb, mtu) {
+            // ip_frag_next(), but not ip_fraglist_init(), knows IPSKB_FRAG_PMTU.
+            let uncut = skb.df && skb.one_piece && !skb.parts.is_empty();
+            for mut part in ip_fragment(&skb, mtu) {
+                part.df = uncut;
                 neigh_output(eng, ns, part);
             }
         }
@@ -69,8 +72,7 @@ pub(crate) fn ip_fragment(skb: &Skb, mtu: u32) -> Vec<Skb> {
         };
         let mut part = skb.clone();
         part.parts.clear();
-        // ip_fraglist_init() begins the flags anew; ip_frag_next() knows IPSKB_FRAG_PMTU.
-        part.df = skb.df && !as_it_came && !skb.parts.is_empty();
+        part.df = false;
         part.len = IP_LEN + length;
         let more = more_behind || offset + length < data;
         part.frag = Some((start + offset as u16, more)).filter(|f| *f != (0, false));

@@ -7,7 +7,7 @@ use super::u32::byte;
 use super::{Hit, all, is, sctp};
 use crate::engine::Engine;
 use crate::nf::nf_hook::Links;
-use crate::skb::{L4, PktType, Skb};
+use crate::skb::{IP_LEN, L4, PktType, Skb};
 use netwhy_model::Netns;
 use netwhy_model::link::LinkKind;
 use netwhy_model::netfilter::{Backend, Match, Not, PortSide, Ports};
@@ -174,10 +174,36 @@ pub(super) fn network(eng: &mut Engine<'_>, m: &Match, skb: &Skb) -> Hit {
                 skb.opts.mss.is_some_and(|mss| (*low..=*high).contains(&mss))
             })
             .into(),
+            L4::Other(TCP) => later_mss(skb).map_or(Hit::No, |mss| {
+                is(want, |(low, high)| mss.is_some_and(|mss| (*low..=*high).contains(&mss))).into()
+            }),
             _ => Hit::No,
         },
         _ => Hit::No,
     }
+}
+
+/// `xt_tcpmss.c: tcpmss_mt()` does not ask whether a later fragment has a header: it reads those bytes of it. `None` where
+/// they cannot be one (the kernel drops it then), or are not known.
+fn later_mss(skb: &Skb) -> Option<Option<u16>> {
+    const DATA_OFFSET_AT: u32 = 32;
+    const OPTIONS_AT: u32 = 40;
+    let end = IP_LEN + u32::from(byte(skb, DATA_OFFSET_AT)? >> 4) * 4;
+    let mut at = OPTIONS_AT;
+    if end < at {
+        return None;
+    }
+    while at < end {
+        match byte(skb, at)? {
+            2 if end - at >= 4 && byte(skb, at + 1)? == 4 => {
+                return Some(Some(u16::from_be_bytes([byte(skb, at + 2)?, byte(skb, at + 3)?])));
+            }
+            0 | 1 => at += 1,
+            _ if at + 1 < end => at += u32::from(byte(skb, at + 1)?.max(1)),
+            _ => break,
+        }
+    }
+    Some(None)
 }
 
 /// `xt_length.c: length_mt()`: of the IP packet.
