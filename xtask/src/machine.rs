@@ -1,5 +1,6 @@
 //! What the tests need of this machine: tools, a tracefs, br_netfilter. Installed or mounted as root on Debian, named elsewhere.
 
+use anyhow::{Result, ensure};
 use std::env;
 use std::ffi::OsString;
 use std::os::unix::fs::MetadataExt;
@@ -62,6 +63,24 @@ pub fn prepare() {
         // Nothing loads it on demand, and without it no test of a bridge is true.
         attempt("load br_netfilter", &["modprobe", "br_netfilter"]);
     }
+}
+
+/// Sees to it that a subcommand of cargo is here in one version: another one may mean other things by the same words.
+pub fn cargo_tool(name: &str, version: &str) -> Result<()> {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let subcommand = name.strip_prefix("cargo-").unwrap_or(name);
+    let said = Command::new(cargo).args([subcommand, "--version"]).output();
+    if said.is_ok_and(|said| String::from_utf8_lossy(&said.stdout).trim() == format!("{name} {version}")) {
+        return Ok(());
+    }
+    println!("missing here: {name} {version}; installing it");
+    let command = ["cargo", "install", name, "--locked", "--version", version];
+    ensure!(
+        attempt(&format!("install {name}"), &command),
+        "needs {name} {version}: {}",
+        command.join(" ")
+    );
+    Ok(())
 }
 
 fn install(missing: &[&str], root: bool) {

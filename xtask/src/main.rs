@@ -6,6 +6,7 @@
 mod figures;
 mod generators;
 mod machine;
+mod mutants;
 mod repo;
 mod stages;
 mod tidy;
@@ -21,6 +22,9 @@ usage: cargo xtask COMMAND
   test --list                       the stages, in order
   tidy [--write]                    the repository's own rules; --write refreshes the generated files
   referee [OPTION]...               the kernel judges the simulator: netwhy lab referee, built with --release
+  mutants [--seed N] [--count N] [--packets N]
+                                    puts drawn bugs into the simulator; how many does the referee notice?
+  mutants --list                    the bugs that are drawn
   figures                           measures, and writes docs/performance.md
 ";
 
@@ -51,6 +55,7 @@ fn run(args: &[String]) -> Result<bool> {
         },
         Some((command, [])) if command == "figures" => figures::run(&repo),
         Some((command, rest)) if command == "referee" => stages::referee(&repo, rest),
+        Some((command, rest)) if command == "mutants" => mutants::run(&repo, &mutants::Options::parse(rest)?),
         None => {
             print!("{USAGE}");
             Ok(true)

@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Folders that are no part of the repository, by name and at any depth.
+/// What is no part of the repository, by name and at any depth. `.git` is a file where the folder is a second work tree.
 const SKIPPED: &[&str] = &[".git", "target"];
 
 /// All files below the root, sorted, with `/` in their paths.
@@ -34,7 +34,8 @@ impl Repo {
         Repo::read(root)
     }
 
-    fn read(root: PathBuf) -> Result<Repo> {
+    /// The files below any folder.
+    pub fn read(root: PathBuf) -> Result<Repo> {
         let mut files = Vec::new();
         walk(&root, "", &mut files)?;
         files.sort_by(|a, b| a.path.cmp(&b.path));
@@ -83,13 +84,16 @@ fn walk(folder: &Path, prefix: &str, files: &mut Vec<File>) -> Result<()> {
     for entry in fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
+        if SKIPPED.contains(&name.as_str()) {
+            continue;
+        }
         let path = if prefix.is_empty() {
             name.clone()
         } else {
             format!("{prefix}/{name}")
         };
         let kind = entry.file_type()?;
-        if kind.is_dir() && !SKIPPED.contains(&name.as_str()) {
+        if kind.is_dir() {
             walk(&entry.path(), &path, files)?;
         } else if kind.is_file() {
             // A file may vanish while an editor or a build works; then it is none of ours.

@@ -32,6 +32,7 @@ fn the_kernel_agrees() {
         worlds: number("NETWHY_WORLDS").unwrap_or(if long { 2000 } else { 60 }),
         world: number("NETWHY_NUMBER"),
         budget: (!long && number("NETWHY_WORLDS").is_none()).then_some(BUDGET),
+        until: None,
         shrink: std::env::var_os("NETWHY_SHRINK").is_none_or(|s| s != "0"),
         threads: number("NETWHY_THREADS").unwrap_or(12) as usize,
     };

@@ -21,6 +21,8 @@ pub struct Options {
     pub conversations: u64,
     /// No world is begun after this time.
     pub budget: Option<Duration>,
+    /// Ends as soon as so many disagreements are found, and makes none of them small: for who only asks whether.
+    pub until: Option<usize>,
     /// Worlds of one namespace at the same time.
     pub threads: u32,
     /// Known disagreements.
@@ -37,6 +39,7 @@ impl Options {
             rule_sets: self.rule_sets,
             packets: u32::try_from(self.packets.div_ceil(sets)).unwrap_or(u32::MAX),
             budget: self.budget,
+            until: self.until,
             threads: self.threads,
         }
     }
@@ -67,9 +70,9 @@ const SHOWN: usize = 8;
 /// # Errors
 /// Namespaces or drop reasons are not to be had.
 pub fn sit(options: &Options, tell: &mut dyn FnMut(&str)) -> Result<Sitting, String> {
-    let frames = packets::run(&options.frames())?;
     let mut sickbay = options.sickbay.clone();
     let release = kernel_release();
+    let frames = packets::run(&options.frames(), &|d| !options.sickbay.clone().has(&d.what, &release))?;
     let unknown: Vec<&Disagreement> = frames
         .disagreements
         .iter()
@@ -81,21 +84,28 @@ pub fn sit(options: &Options, tell: &mut dyn FnMut(&str)) -> Result<Sitting, Str
     for text in &frames.unrepeated {
         tell(&format!("not repeated: {text}"));
     }
-    show(&unknown, tell)?;
+    match options.until {
+        Some(_) => unknown
+            .iter()
+            .for_each(|d| tell(&format!("differs: seed {}: {}", d.seed, d.what))),
+        None => show(&unknown, tell)?,
+    }
     let mut sitting = Sitting {
         worlds: frames.worlds,
         packets: frames.packets,
         disagreements: unknown.len(),
         ..Sitting::default()
     };
-    if options.conversations > 0 {
+    let left = options.until.map(|n| n.saturating_sub(sitting.disagreements));
+    if options.conversations > 0 && left != Some(0) {
         let talks = conversations::run(
             &conversations::Options {
                 seed: options.seed,
                 worlds: options.conversations,
                 world: None,
                 budget: options.budget,
-                shrink: true,
+                until: left,
+                shrink: left.is_none(),
                 threads: TALKS,
             },
             tell,
@@ -103,6 +113,7 @@ pub fn sit(options: &Options, tell: &mut dyn FnMut(&str)) -> Result<Sitting, Str
         sitting.worlds += talks.worlds;
         sitting.packets += talks.questions;
         sitting.disagreements += talks.disagreements.len();
+        tell(&format!("{} questions, {} not known", talks.questions, talks.unknown));
     }
     sitting.healed = sickbay.healed(&release);
     sitting.frames = frames;

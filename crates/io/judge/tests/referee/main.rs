@@ -1,7 +1,8 @@
 //! The kernel judges the simulator, packet by packet: small cases of the past, 300 worlds of fixed seeds, some fresh ones.
 //!
 //! This program has no test harness. With arguments it judges what they say: `--seed N --worlds N --sets N --packets N
-//! --conversations N --threads N --seconds N --features --fidelity`; `--stored` writes `docs/fidelity.md` from the stored figures.
+//! --conversations N --threads N --seconds N --until N --features --fidelity`; `--stored` writes `docs/fidelity.md` from the
+//! stored figures.
 
 use netwhy_judge::referee::court::{Options, Sitting, sit};
 use netwhy_judge::referee::packets::Case;
@@ -104,6 +105,7 @@ fn options(seed: u64, worlds: u64, rule_sets: u32, packets: u64) -> Options {
         packets,
         conversations: 0,
         budget: None,
+        until: None,
         threads: 2,
         sickbay: Sickbay::known().expect("sickbay.toml"),
     }
@@ -114,16 +116,18 @@ fn judge(options: &Options) -> Sitting {
 }
 
 fn asked(args: &[String]) -> ExitCode {
-    let number = |name: &str, default: u64| {
-        let at = args.iter().position(|a| a == name);
-        at.and_then(|at| args.get(at + 1)?.parse().ok()).unwrap_or(default)
+    let given = |name: &str| -> Option<u64> {
+        let at = args.iter().position(|a| a == name)?;
+        args.get(at + 1)?.parse().ok()
     };
+    let number = |name: &str, default: u64| given(name).unwrap_or(default);
     let worlds = number("--worlds", 20);
     let sets = number("--sets", 4);
     let options = Options {
         conversations: number("--conversations", 0),
         threads: number("--threads", 2) as u32,
         budget: Some(Duration::from_secs(number("--seconds", 100_000))),
+        until: given("--until").map(|n| n as usize),
         ..options(
             number("--seed", 1),
             worlds,

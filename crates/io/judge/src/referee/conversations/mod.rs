@@ -31,7 +31,7 @@ use shrink::{Sign, ask_alone, shrink};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
@@ -46,6 +46,8 @@ pub struct Options {
     pub world: Option<u64>,
     /// No new world is begun after this time.
     pub budget: Option<Duration>,
+    /// Nor as soon as so many disagreements are found.
+    pub until: Option<usize>,
     /// Make the world of a disagreement smaller.
     pub shrink: bool,
     /// Worlds that stand at the same time; they mostly wait.
@@ -126,12 +128,13 @@ fn draw(seed: u64, number: u64) -> (Recipe, BTreeMap<String, u64>) {
 pub fn run(options: &Options, say: &mut dyn FnMut(&str)) -> Summary {
     let began = Instant::now();
     let next = AtomicU64::new(options.world.unwrap_or(0));
+    let enough = AtomicBool::new(false);
     let end = options.world.map_or(options.worlds, |w| w + 1);
     let (send, receive) = channel();
     let mut summary = Summary::default();
     std::thread::scope(|scope| {
         for _ in 0..options.threads.max(1) {
-            let (next, send) = (&next, send.clone());
+            let (next, enough, send) = (&next, &enough, send.clone());
             let work = move || {
                 let mut drops = match Drops::of_this_thread() {
                     Ok(drops) => drops,
@@ -140,7 +143,7 @@ pub fn run(options: &Options, say: &mut dyn FnMut(&str)) -> Summary {
                 loop {
                     let late = options.budget.is_some_and(|b| began.elapsed() > b);
                     let at = next.fetch_add(1, Ordering::Relaxed);
-                    if late || at >= end {
+                    if late || enough.load(Ordering::Relaxed) || at >= end {
                         break;
                     }
                     one(options, at, &mut drops, &send);
@@ -151,6 +154,8 @@ pub fn run(options: &Options, say: &mut dyn FnMut(&str)) -> Summary {
         drop(send);
         for event in receive {
             summary.take(event, say);
+            let found = summary.disagreements.len();
+            enough.store(options.until.is_some_and(|n| found >= n), Ordering::Relaxed);
         }
     });
     summary.disagreements.sort_by_key(|d| d.world);

@@ -13,6 +13,7 @@ use netwhy_lab::Random;
 use netwhy_sim::arrival::{Event, Reaction as Model};
 use netwhy_wire::decode::link_type;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// What to run.
@@ -28,6 +29,8 @@ pub struct Options {
     pub packets: u32,
     /// Ends early after this time.
     pub budget: Option<Duration>,
+    /// Begins no more worlds as soon as so many disagreements count.
+    pub until: Option<usize>,
     /// Worlds at the same time.
     pub threads: u32,
 }
@@ -94,27 +97,34 @@ impl Summary {
     }
 }
 
-/// Runs all worlds.
+/// Runs all worlds. `counts` says which disagreements do, for [`Options::until`].
 ///
 /// # Errors
 /// Drop reasons cannot be read.
-pub fn run(options: &Options) -> Result<Summary, String> {
+pub fn run(options: &Options, counts: &(dyn Fn(&Disagreement) -> bool + Sync)) -> Result<Summary, String> {
     let began = Instant::now();
-    let next = std::sync::atomic::AtomicU64::new(0);
+    let next = AtomicU64::new(0);
+    let found = AtomicUsize::new(0);
     let mut total = Summary::default();
     std::thread::scope(|scope| {
         let mut workers = Vec::new();
         for _ in 0..options.threads.max(1) {
-            let next = &next;
+            let (next, found) = (&next, &found);
             let work = move || -> Result<Summary, String> {
                 let mut drops = Drops::of_this_thread().map_err(|e| format!("drop reasons: {e}"))?;
                 let mut sum = Summary::default();
                 loop {
-                    let at = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                    if at >= options.worlds || options.budget.is_some_and(|b| began.elapsed() > b) {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    let late = options.budget.is_some_and(|b| began.elapsed() > b);
+                    let enough = options.until.is_some_and(|n| found.load(Ordering::Relaxed) >= n);
+                    if at >= options.worlds || late || enough {
                         return Ok(sum);
                     }
                     let mut one = world(options.seed + at, options, &mut drops);
+                    found.fetch_add(
+                        one.disagreements.iter().filter(|d| counts(d)).count(),
+                        Ordering::Relaxed,
+                    );
                     one.worlds_of = one.features.keys().map(|key| (key.clone(), 1)).collect();
                     sum.add(one);
                 }

@@ -19,6 +19,7 @@ pub(super) fn run(args: &RefereeArgs) -> Result<ExitCode> {
         packets: args.packets,
         conversations: args.conversations,
         budget: args.minutes.map(|m| Duration::from_secs(m.saturating_mul(60))),
+        until: None,
         threads: 2,
         sickbay,
     };
