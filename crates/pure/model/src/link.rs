@@ -142,6 +142,8 @@ pub struct IfConf {
     pub src_valid_mark: Fact<bool>,
     /// `send_redirects`: all or link.
     pub send_redirects: Fact<bool>,
+    /// `shared_media`: all or link.
+    pub shared_media: Fact<bool>,
     /// `proxy_arp`: all or link.
     pub proxy_arp: Fact<bool>,
     /// `arp_ignore`: max(all, link).
@@ -161,6 +163,7 @@ impl Default for IfConf {
             route_localnet: Err(g),
             src_valid_mark: Err(g),
             send_redirects: Err(g),
+            shared_media: Err(g),
             proxy_arp: Err(g),
             arp_ignore: Err(g),
             arp_filter: Err(g),

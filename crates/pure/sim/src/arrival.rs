@@ -20,6 +20,8 @@ use std::net::Ipv4Addr;
 
 /// Names of what connection tracking says of a packet, as [`Used`] has them.
 pub const CONNTRACK: &[&str] = Skb::CT_NAMES;
+/// Names of the ICMP errors that a host sends, as [`Used`] has them.
+pub const ERRORS: &[&str] = crate::ip::ERRORS;
 
 /// A frame that arrives on a link.
 #[derive(Clone, Copy, Debug)]
@@ -100,6 +102,8 @@ pub struct Frame {
     pub mss: Option<u16>,
     /// The packet that an ICMP error quotes.
     pub inner: Option<Tuple>,
+    /// What an ICMP error says besides: the gateway of a redirect, the MTU of "fragmentation needed".
+    pub says: u32,
     /// The source port may be any other of the range.
     pub port_any: bool,
     /// So may the destination port.
@@ -253,6 +257,7 @@ impl Frame {
             ports,
             flags,
             mss: skb.opts.mss.filter(|_| !later && matches!(skb.l4, L4::Tcp { .. })),
+            says: if later { 0 } else { skb.icmp_says },
             inner: inner.map(|t| Tuple {
                 src: t.src.into(),
                 dst: t.dst.into(),

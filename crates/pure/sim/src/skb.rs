@@ -50,6 +50,8 @@ pub(crate) struct Skb {
     /// `skb->sk`: namespace of the socket, and whether a process holds it (the kernel has sockets for its own answers).
     pub sk: Option<(NetnsId, bool)>,
     pub l4: L4,
+    /// What an ICMP error says besides (`icmphdr.un`): the gateway of a redirect, the MTU of "fragmentation needed".
+    pub icmp_says: u32,
     pub mark: u32,
     /// `skb->dev` as ifindex of the current namespace.
     pub dev: u32,
@@ -162,6 +164,8 @@ pub(crate) struct Dst {
     pub gateway: Option<Ipv4Addr>,
     pub mtu: Option<u32>,
     pub advmss: Option<u32>,
+    /// `IPSKB_DOREDIRECT`: the sender could reach the next hop by itself.
+    pub redirects: bool,
 }
 
 impl Dst {
@@ -173,6 +177,7 @@ impl Dst {
             gateway: None,
             mtu: None,
             advmss: None,
+            redirects: false,
         }
     }
 }
@@ -240,6 +245,7 @@ impl Skb {
             raw: None,
             sk: None,
             l4,
+            icmp_says: 0,
             mark: 0,
             dev: 0,
             physin: None,
@@ -396,6 +402,7 @@ impl Skb {
                 13 => "ICMP administratively prohibited",
                 _ => "ICMP destination unreachable",
             },
+            L4::Icmp { kind: 5, .. } => "ICMP redirect",
             L4::Icmp { kind: 11, .. } => "ICMP time exceeded",
             L4::Icmp { .. } => "ICMP",
             L4::Other(_) => "IP",

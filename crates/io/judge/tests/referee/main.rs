@@ -1,7 +1,7 @@
 //! The kernel judges the simulator, packet by packet: small cases of the past, 300 worlds of fixed seeds, some fresh ones.
 //!
 //! This program has no test harness. With arguments it judges what they say: `--seed N --worlds N --sets N --packets N
-//! --conversations N --threads N --seconds N --features --fidelity`; `--stored` writes `docs/fidelity.md` from the stored figures.
+//! --conversations N --threads N --seconds N --features --fidelity`; `--cases` judges the small ones only, `--stored` writes `docs/fidelity.md` from the stored figures.
 
 use netwhy_judge::referee::court::{Options, Sitting, sit};
 use netwhy_judge::referee::packets::Case;
@@ -44,6 +44,9 @@ fn main() -> ExitCode {
         .any(|a| a.starts_with("--seed") || a == "--worlds" || a == "--conversations")
     {
         return asked(&args);
+    }
+    if args.iter().any(|a| a == "--cases") {
+        return ExitCode::from(u8::from(!cases()));
     }
     let long = std::env::var_os("NETWHY_LONG").is_some_and(|v| v == "1");
     let mut failed = Vec::new();

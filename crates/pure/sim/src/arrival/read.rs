@@ -52,6 +52,9 @@ pub(super) fn skb(frame: &[u8]) -> Option<Skb> {
     skb.frag = ip.fragment;
     skb.len = ip.len;
     skb.raw = Some(packet.into());
+    if let (false, Wire::Icmp(i)) = (later, &ip.l4) {
+        skb.icmp_says = i.gateway.map(u32::from).or(i.mtu).unwrap_or(0);
+    }
     if let Wire::Tcp(t) = &ip.l4 {
         skb.opts = TcpOpts {
             mss: t.mss.filter(|_| !later),

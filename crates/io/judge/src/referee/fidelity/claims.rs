@@ -252,4 +252,14 @@ pub(super) const CLAIMS: &[(&str, &str, Claim, &str)] = &[
     ("socket", "UDP", Partly("what a program answers is not modelled"), BOTH),
     ("socket", "one address", Exact, BOTH),
     ("socket", "connected", Exact, TRAPS),
+    ("error", "destination unreachable", Exact, BOTH),
+    ("error", "time exceeded", Exact, TRAPS),
+    (
+        "error",
+        "redirect",
+        Partly(
+            "a trace sends none: what its sender makes of it is not modelled; the pace of further ones is not known",
+        ),
+        "",
+    ),
 ];

@@ -33,19 +33,43 @@ pub enum Verdict {
 pub struct Residue {
     /// Neighbours that were asked for and did not answer: the kernel does not ask again at once.
     pub asked: BTreeSet<(String, Ipv4Addr)>,
-    /// Hosts that `ip_error()` has told something: it has a budget for each.
+    /// Hosts that `ip_error()` has told something, or that got a redirect: it has a budget for each.
     pub told: BTreeSet<Ipv4Addr>,
+    /// Hosts that got a redirect: the next one may be too early.
+    pub redirected: BTreeSet<Ipv4Addr>,
 }
 
 impl Residue {
-    /// Remembers a reaction to a packet.
-    pub fn add(&mut self, packet: &Packet, seen: &Reaction) {
+    /// Remembers a reaction to a packet, and what the model made of it.
+    pub fn add(&mut self, packet: &Packet, seen: &Reaction, verdict: &Verdict) {
         self.asked.extend(seen.asked.iter().cloned());
-        if by_ip_error(seen) {
+        let redirects = |way: &Model| way.used.iter().any(|u| (u.area, u.name) == REDIRECT);
+        // inet_peer: both have one budget.
+        let redirected = match verdict {
+            Verdict::Agree(ways) => ways.iter().any(redirects),
+            _ => true,
+        };
+        if by_ip_error(seen) || redirected {
             self.told.insert(packet.src);
+        }
+        if redirected {
+            self.redirected.insert(packet.src);
+        }
+    }
+
+    /// What these packets may find spent.
+    fn options(&self, packets: &[Packet]) -> Options {
+        let any = |hosts: &BTreeSet<Ipv4Addr>| packets.iter().any(|p| hosts.contains(&p.src));
+        Options {
+            errors_spent: any(&self.told),
+            redirects_spent: any(&self.redirected),
+            ..Options::default()
         }
     }
 }
+
+/// As the model notes that a host is in for one, whatever becomes of the error.
+const REDIRECT: (&str, &str) = ("peer", "redirect");
 
 type Asked = BTreeSet<(String, Ipv4Addr)>;
 
@@ -55,24 +79,7 @@ fn by_ip_error(seen: &Reaction) -> bool {
 
 /// Compares the reaction to the last frame, given what was seen of the earlier ones.
 pub fn compare(node: &Node, talk: &Conversation, residue: &Residue) -> Verdict {
-    let options = Options::default();
-    let verdict = compare_with(node, talk, &residue.asked, &options);
-    let last = talk.packets.last().zip(talk.seen.last());
-    if !last.is_some_and(|(packet, seen)| by_ip_error(seen) && residue.told.contains(&packet.src)) {
-        return verdict;
-    }
-    let silent = Options {
-        errors_spent: true,
-        ..options
-    };
-    match (verdict, compare_with(node, talk, &residue.asked, &silent)) {
-        (Verdict::Agree(mut ways), Verdict::Agree(more)) => {
-            ways.extend(more);
-            Verdict::Agree(ways)
-        }
-        (Verdict::Disagree(_), other @ Verdict::Agree(_)) => other,
-        (verdict, _) => verdict,
-    }
+    compare_with(node, talk, &residue.asked, &residue.options(&talk.packets))
 }
 
 fn compare_with(node: &Node, talk: &Conversation, asked: &Asked, options: &Options) -> Verdict {
@@ -161,6 +168,9 @@ fn say_frame(frame: &Frame) -> String {
     }
     if let Some(frag) = frame.frag {
         let _ = write!(text, " frag {frag:?}");
+    }
+    if frame.says != 0 {
+        let _ = write!(text, " says {:#x}", frame.says);
     }
     if let Some(t) = &frame.inner {
         let _ = write!(text, " about {} {}:{} > {}:{}", t.proto, t.src, t.sport, t.dst, t.dport);

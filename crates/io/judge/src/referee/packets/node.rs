@@ -294,6 +294,10 @@ pub fn frame_of(bytes: &[u8]) -> Option<Frame> {
             _ => None,
         },
         inner,
+        says: match &ip.l4 {
+            decode::L4::Icmp(i) if !later => i.gateway.map(u32::from).or(i.mtu).unwrap_or(0),
+            _ => 0,
+        },
         port_any: false,
         dport_any: false,
     })

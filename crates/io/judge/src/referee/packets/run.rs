@@ -199,7 +199,7 @@ fn world(seed: u64, options: &Options, drops: &mut Drops) -> Summary {
                 talk.packets.push(packet.clone());
                 talk.seen.push(seen.clone());
                 let verdict = compare(&node, &talk, &residue);
-                residue.add(&packet, &seen);
+                residue.add(&packet, &seen, &verdict);
                 tally.add(&verdict);
                 note(&mut sum, &verdict, &seen);
                 match verdict {

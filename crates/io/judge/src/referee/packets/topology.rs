@@ -171,7 +171,10 @@ impl Topology {
         for name in &names {
             let mut set =
                 |key: &str, value: u32| self.lines.push(format!("n sysctl net.ipv4.conf.{name}.{key}={value}"));
-            set("send_redirects", 0);
+            set("send_redirects", u32::from(random.one_in(3)));
+            if random.one_in(2) {
+                set("shared_media", 0);
+            }
             if random.one_in(3) {
                 set("rp_filter", random.range(0, 2));
             }
