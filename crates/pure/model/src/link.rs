@@ -25,6 +25,8 @@ pub struct Link {
     pub up: bool,
     /// Carrier (`IFF_LOWER_UP`).
     pub carrier: bool,
+    /// Takes what is for others (`IFF_PROMISC`, or somebody listens).
+    pub promisc: bool,
     /// `IFF_NOARP`: no neighbour is resolved.
     pub noarp: bool,
     /// MTU in bytes.
@@ -114,16 +116,36 @@ pub struct Vxlan {
 /// Settings of a bridge port (`bridge -j -d link`, or `info_slave_data`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BridgePort {
-    /// STP state is forwarding.
-    pub forwarding: bool,
+    /// State of the spanning tree.
+    pub state: PortState,
     /// Hairpin mode.
     pub hairpin: bool,
     /// Isolated from other isolated ports.
     pub isolated: bool,
     /// Learns source addresses.
     pub learning: bool,
-    /// Floods unknown unicast.
+    /// Unknown unicast is flooded to it.
     pub flood: bool,
+    /// So is multicast of others.
+    pub mcast_flood: bool,
+    /// So are broadcasts of others.
+    pub bcast_flood: bool,
+    /// ARP is answered for what lies behind it, and nothing at all is flooded to it (`BR_PROXYARP`).
+    pub proxy_arp: bool,
+    /// ARP is answered for it from the bridge's neighbours (`BR_NEIGH_SUPPRESS`).
+    pub neigh_suppress: bool,
+}
+
+/// State of the spanning tree (`enum` of `linux/if_bridge.h`). Whoever sets it to blocking by hand gets forwarding, unless
+/// the bridge runs a spanning tree (measured).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PortState {
+    /// Frames pass.
+    Forwarding,
+    /// Addresses are learned, and no frame passes.
+    Learning,
+    /// Disabled, listening, blocking.
+    Closed,
 }
 
 /// `net.ipv4.conf.*` of one link, already combined with `all` where the kernel does.

@@ -13,6 +13,7 @@ use crate::oracle::{Oracle, Question, World};
 use crate::reason::{DropReason, Stage};
 use crate::skb::{L4, Skb};
 use crate::state::Client;
+pub use crate::state::Learned;
 use crate::trace::RuleRef;
 use netwhy_model::{Cluster, GapId, NetnsId};
 use netwhy_wire::{Mac, Proto, Tuple};
@@ -130,14 +131,17 @@ pub struct Reaction {
     pub hits: Vec<(NetnsId, RuleRef)>,
     /// What of the model was used, each time.
     pub used: Vec<Used>,
+    /// What bridges know now besides what is recorded.
+    pub learned: Vec<Learned>,
     /// It is not known because of this.
     pub unknown: Option<GapId>,
 }
 
 /// Every way that the model reacts to the last of these frames, where it reacted to the earlier ones as `agrees` accepts:
-/// it gets the number of the frame and the events.
+/// it gets the number of the frame and the events. `learned` is what bridges know before.
 pub fn react(
     cluster: &Cluster,
+    learned: &[Learned],
     script: &[Arrival<'_>],
     options: &Options,
     agrees: &dyn Fn(usize, &[Event]) -> bool,
@@ -149,7 +153,7 @@ pub fn react(
         let mut oracle = Oracle::new(world.clone());
         for _ in 0..options.paths_max {
             oracle.rewind();
-            if let Some(reaction) = run(cluster, script, options, agrees, &mut oracle) {
+            if let Some(reaction) = run(cluster, learned, script, options, agrees, &mut oracle) {
                 all.push(reaction);
             }
             if !oracle.advance() {
@@ -175,6 +179,7 @@ pub fn react(
 /// `None` if an earlier frame went another way.
 fn run(
     cluster: &Cluster,
+    learned: &[Learned],
     script: &[Arrival<'_>],
     options: &Options,
     agrees: &dyn Fn(usize, &[Event]) -> bool,
@@ -196,6 +201,7 @@ fn run(
         ..*options
     };
     let mut eng = Engine::new(cluster, oracle, quiet, nobody);
+    eng.learned = learned.to_vec();
     let mut last = Watch::default();
     for (number, arrival) in script.iter().enumerate() {
         eng.next();
@@ -215,6 +221,7 @@ fn run(
             break;
         }
     }
+    let learned = std::mem::take(&mut eng.learned);
     let undecided = eng.undecided.map(|end| end.gap.unwrap_or(HOOK_ORDER));
     let unread = |(question, _): &(Question, u8)| question.gap != HOOK_ORDER;
     let met = oracle.asked().iter().find(|q| unread(q)).map(|(q, _)| q.gap);
@@ -222,6 +229,7 @@ fn run(
         events: last.events,
         hits: last.hits,
         used: last.used,
+        learned,
         unknown: undecided.or(met),
     })
 }

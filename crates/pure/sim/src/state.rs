@@ -120,11 +120,15 @@ pub(crate) struct SetChange<'a> {
     pub present: bool,
 }
 
-/// A learned forwarding entry.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Learned {
+/// A learned forwarding entry of a bridge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Learned {
+    /// Namespace.
     pub netns: NetnsId,
+    /// ifindex of the bridge.
     pub bridge: u32,
+    /// Whose.
     pub mac: Mac,
+    /// ifindex of the port.
     pub port: u32,
 }

@@ -4,14 +4,14 @@
 //! VXLAN devices that flood, and assumed segments, without being a packet of the conversation.
 
 use super::arp_ignore::{arp_filter, arp_ignore};
-use crate::bridge::should_deliver;
+use crate::bridge::{floods_many, should_deliver};
 use crate::dev::vxlan_carries;
 use crate::engine::Engine;
 use crate::route::{InputError, ip_route_input};
 use crate::skb::{DstKind, L4, Skb};
 use crate::state::{Asker, Learned, Vtep};
 use netwhy_model::fib::{Fib, RouteKind};
-use netwhy_model::link::{Link, LinkKind, Vxlan};
+use netwhy_model::link::{Link, LinkKind, PortState, Vxlan};
 use netwhy_model::{GapId, Netns, NetnsId};
 use netwhy_wire::Mac;
 use std::net::Ipv4Addr;
@@ -144,7 +144,7 @@ impl Ask {
         let Ok(links) = &ns.links else { return };
         match link.master.and_then(|m| links.get(m)) {
             Some(bridge) if matches!(bridge.kind, LinkKind::Bridge { .. }) => {
-                if link.port.as_ref().is_some_and(|p| !p.forwarding) {
+                if link.port.as_ref().is_some_and(|p| p.state != PortState::Forwarding) {
                     return;
                 }
                 self.flood(eng, ns, bridge, Some(link));
@@ -159,6 +159,7 @@ impl Ask {
         for port in links
             .iter()
             .filter(|l| l.master == Some(bridge.index) && should_deliver(from, l))
+            .filter(|l| l.port.as_ref().is_none_or(|p| floods_many(p, from, BROADCAST)))
         {
             self.way.push((ns.id, bridge.index, port.index));
             self.send(eng, ns, port, from);
@@ -287,6 +288,7 @@ fn is_local(fib: &Fib, target: Ipv4Addr) -> bool {
 }
 
 const RT_TABLE_LOCAL: u32 = 255;
+const BROADCAST: Mac = Mac([0xff; 6]);
 
 /// Neither an own address nor a proxy's business: no need to route the request. Most receivers of a flood are such.
 fn cannot_answer(ns: &Netns, link: &Link, target: Ipv4Addr) -> bool {

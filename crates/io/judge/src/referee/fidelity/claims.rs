@@ -232,7 +232,7 @@ pub(super) const CLAIMS: &[(&str, &str, Claim, &str)] = &[
     (
         "link",
         "bridge",
-        Partly("VLAN filtering, STP and multicast snooping are not modelled"),
+        Partly("VLAN filtering, a spanning tree at work and multicast snooping are not modelled"),
         BOTH,
     ),
     ("link", "vxlan", Exact, BOTH),

@@ -2,7 +2,7 @@
 
 use super::node::{Node, Reaction};
 use super::packet::Packet;
-use netwhy_sim::arrival::{Arrival, Event, Frame, Reaction as Model, react};
+use netwhy_sim::arrival::{Arrival, Event, Frame, Learned, Reaction as Model, react};
 use netwhy_sim::{DropReason, Options, Stage};
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -37,6 +37,8 @@ pub struct Residue {
     pub told: BTreeSet<Ipv4Addr>,
     /// Hosts that got a redirect: the next one may be too early.
     pub redirected: BTreeSet<Ipv4Addr>,
+    /// What bridges have learned before this conversation.
+    pub learned: Vec<Learned>,
 }
 
 impl Residue {
@@ -57,6 +59,15 @@ impl Residue {
         }
     }
 
+    /// At the end of a conversation: what bridges know now. `false`: that cannot be told.
+    pub fn ends(&mut self, verdict: &Verdict) -> bool {
+        let Verdict::Agree(ways) = verdict else { return false };
+        let mut all = ways.iter().map(|way| &way.learned);
+        let Some(first) = all.next() else { return true };
+        self.learned = newest(first);
+        all.all(|other| newest(other) == self.learned)
+    }
+
     /// What these packets may find spent.
     fn options(&self, packets: &[Packet]) -> Options {
         let any = |hosts: &BTreeSet<Ipv4Addr>| packets.iter().any(|p| hosts.contains(&p.src));
@@ -66,6 +77,16 @@ impl Residue {
             ..Options::default()
         }
     }
+}
+
+/// The last that was learned of each address.
+fn newest(learned: &[Learned]) -> Vec<Learned> {
+    let same = |a: &Learned, b: &Learned| (a.netns, a.bridge, a.mac) == (b.netns, b.bridge, b.mac);
+    let later = |at: usize| learned.iter().skip(at + 1).any(|l| same(l, &learned[at]));
+    (0..learned.len())
+        .filter(|at| !later(*at))
+        .map(|at| learned[at])
+        .collect()
 }
 
 /// As the model notes that a host is in for one, whatever becomes of the error.
@@ -79,10 +100,11 @@ fn by_ip_error(seen: &Reaction) -> bool {
 
 /// Compares the reaction to the last frame, given what was seen of the earlier ones.
 pub fn compare(node: &Node, talk: &Conversation, residue: &Residue) -> Verdict {
-    compare_with(node, talk, &residue.asked, &residue.options(&talk.packets))
+    compare_with(node, talk, residue, &residue.options(&talk.packets))
 }
 
-fn compare_with(node: &Node, talk: &Conversation, asked: &Asked, options: &Options) -> Verdict {
+fn compare_with(node: &Node, talk: &Conversation, residue: &Residue, options: &Options) -> Verdict {
+    let asked = &residue.asked;
     let frames: Vec<Vec<u8>> = talk.packets.iter().map(Packet::bytes).collect();
     let mut script = Vec::new();
     for (packet, frame) in talk.packets.iter().zip(&frames) {
@@ -96,12 +118,12 @@ fn compare_with(node: &Node, talk: &Conversation, asked: &Asked, options: &Optio
         });
     }
     let agrees = |at: usize, events: &[Event]| differs(node, events, &talk.seen[at], asked).is_none();
-    let ways = react(&node.cluster, &script, options, &agrees);
+    let ways = react(&node.cluster, &residue.learned, &script, options, &agrees);
     let every = Options {
         linear: true,
         ..*options
     };
-    let linear = react(&node.cluster, &script, &every, &agrees);
+    let linear = react(&node.cluster, &residue.learned, &script, &every, &agrees);
     let same = |a: &Model, b: &Model| a.events == b.events && a.hits == b.hits;
     if ways.len() != linear.len() || !ways.iter().zip(&linear).all(|(a, b)| same(a, b)) {
         return Verdict::Disagree("the walk by index and the walk rule by rule differ".to_owned());

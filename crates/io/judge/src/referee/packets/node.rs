@@ -109,6 +109,26 @@ impl Node {
         }
     }
 
+    /// Bridges forget what they have learned, and what was given by hand stands again where it was.
+    ///
+    /// # Errors
+    /// A command fails.
+    pub fn unlearn(&self, lines: &[String]) -> Result<(), String> {
+        let given: Vec<&str> = lines
+            .iter()
+            .filter_map(|l| l.strip_prefix("n bridge fdb add "))
+            .collect();
+        let Ok(links) = &self.cluster.ns(self.netns).links else {
+            return Ok(());
+        };
+        for bridge in links.iter().filter(|l| matches!(l.kind, LinkKind::Bridge { .. })) {
+            self.run(&["ip", "link", "set", &bridge.name, "type", "bridge", "fdb_flush"], "")?;
+            let again: String = given.iter().map(|entry| format!("fdb replace {entry}\n")).collect();
+            self.run(&["bridge", "-batch", "-"], &again)?;
+        }
+        Ok(())
+    }
+
     fn restore(&self, program: &str, lines: &[&str]) -> Result<(), String> {
         let mut text = String::new();
         for table in ["raw", "mangle", "nat", "filter"] {

@@ -151,6 +151,7 @@ fn world(seed: u64, options: &Options, drops: &mut Drops) -> Summary {
     sum.took.0 += began.elapsed();
     let mut traffic = Traffic::new(&topology);
     let mut residue = Residue::default();
+    let (mut known, mut after) = (true, Vec::new());
     for set in 0..options.rule_sets {
         let mut random = Random::new(seed << 20 | u64::from(set) << 1 | 1);
         let backends = [Backends::Nft, Backends::Nft, Backends::Legacy, Backends::Both][random.range(0, 3) as usize];
@@ -175,6 +176,13 @@ fn world(seed: u64, options: &Options, drops: &mut Drops) -> Summary {
             if let Err(why) = node.forget() {
                 sum.broken.push(format!("seed {seed}: {why}"));
             }
+            if !known {
+                residue.learned.clear();
+                if let Err(why) = node.unlearn(&topology.lines) {
+                    sum.broken.push(format!("seed {seed}: {why}"));
+                }
+            }
+            known = true;
             let mut talk = Conversation::default();
             let mut packet = traffic.first(&mut random);
             let mut fragments: Vec<Packet> = Vec::new();
@@ -200,6 +208,9 @@ fn world(seed: u64, options: &Options, drops: &mut Drops) -> Summary {
                 talk.seen.push(seen.clone());
                 let verdict = compare(&node, &talk, &residue);
                 residue.add(&packet, &seen, &verdict);
+                let before = std::mem::take(&mut residue.learned);
+                known = residue.ends(&verdict);
+                after = std::mem::replace(&mut residue.learned, before);
                 tally.add(&verdict);
                 note(&mut sum, &verdict, &seen);
                 match verdict {
@@ -230,6 +241,7 @@ fn world(seed: u64, options: &Options, drops: &mut Drops) -> Summary {
                 let Some(next) = reply(&mut random, &seen) else { break };
                 packet = next;
             }
+            residue.learned = std::mem::take(&mut after);
             talks.push(talk.packets);
         }
         sum.took.1 += began.elapsed();

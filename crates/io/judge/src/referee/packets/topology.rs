@@ -105,20 +105,24 @@ impl Topology {
             ));
             self.line(format!("n ip link set {link} up"));
             taps = (0..random.range(2, 3)).map(|p| format!("p{p}")).collect();
+            let ports = taps.len();
             for (at, port) in taps.iter().enumerate() {
                 self.lines.push(format!("tap n:{port} 02:00:00:02:00:{at:02x}"));
                 self.line(format!("n ip link set {port} master {link}"));
-                let mut settings = "learning off".to_owned();
-                for (setting, often) in [("hairpin on", 3), ("isolated on", 4), ("flood off", 5)] {
-                    if random.one_in(often) {
-                        let _ = write!(settings, " {setting}");
-                    }
-                }
-                self.line(format!("n bridge link set dev {port} {settings}"));
+                // A bridge whose ports are all closed loses its carrier, some time within a second.
+                self.port(random, port, at + 1 < ports);
+            }
+            // Nothing comes by a port that is down.
+            if random.one_in(6) {
+                let down = taps.remove(0);
+                self.line(format!("n ip link set {down} down"));
+            }
+            if random.one_in(4) {
+                self.line(format!("n ip link set {link} promisc on"));
             }
             for host in HOSTS {
                 if !random.one_in(5) {
-                    let port = &taps[usize::from(host) % taps.len()];
+                    let port = format!("p{}", usize::from(host) % ports);
                     let mac = host_mac(number, host);
                     self.line(format!("n bridge fdb add {mac} dev {port} master static"));
                 }
@@ -156,6 +160,32 @@ impl Topology {
             taps,
             bridge,
         });
+    }
+
+    fn port(&mut self, random: &mut Random, port: &str, may_close: bool) {
+        let mut settings = String::new();
+        for (setting, often) in [
+            ("learning off", 2),
+            ("hairpin on", 3),
+            ("isolated on", 4),
+            ("flood off", 5),
+            ("mcast_flood off", 5),
+            ("bcast_flood off", 5),
+            ("neigh_suppress on", 8),
+        ] {
+            if random.one_in(often) {
+                let _ = write!(settings, " {setting}");
+            }
+        }
+        if may_close && random.one_in(4) {
+            let _ = write!(settings, " state {}", random.range(0, 4));
+        }
+        if !settings.is_empty() {
+            self.line(format!("n bridge link set dev {port}{settings}"));
+        }
+        if random.one_in(8) {
+            self.line(format!("n ip link set {port} type bridge_slave proxy_arp on"));
+        }
     }
 
     fn address(&mut self, link: &str, addr: Ipv4Addr, prefix: u8) {
