@@ -168,6 +168,12 @@ pub struct IfConf {
     pub shared_media: Fact<bool>,
     /// `proxy_arp`: all or link.
     pub proxy_arp: Fact<bool>,
+    /// `proxy_arp_pvlan`: all or link.
+    pub proxy_arp_pvlan: Fact<bool>,
+    /// `medium_id`: this link's own value.
+    pub medium_id: Fact<i64>,
+    /// `arp_announce`: max(all, link).
+    pub arp_announce: Fact<u8>,
     /// `arp_ignore`: max(all, link).
     pub arp_ignore: Fact<u8>,
     /// `arp_filter`: all or link.
@@ -187,6 +193,9 @@ impl Default for IfConf {
             send_redirects: Err(g),
             shared_media: Err(g),
             proxy_arp: Err(g),
+            proxy_arp_pvlan: Err(g),
+            medium_id: Err(g),
+            arp_announce: Err(g),
             arp_ignore: Err(g),
             arp_filter: Err(g),
         }

@@ -77,6 +77,8 @@ pub(crate) struct Skb {
     pub reply: bool,
     /// One of several copies of a flooded frame.
     pub copy: bool,
+    /// ARP for which a bridge has answered, or knows the answer (`BR_INPUT_SKB_CB(skb)->proxyarp_replied`).
+    pub arp_replied: bool,
 }
 
 /// Checksums that are wrong.
@@ -125,6 +127,19 @@ pub(crate) enum L4 {
         inner: Box<Skb>,
     },
     Other(u8),
+    /// No IP packet at all: ARP, with the addresses where those of IP would be.
+    Arp(Arp),
+}
+
+/// An ARP packet of Ethernet and IPv4 (`struct arphdr` and what follows).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Arp {
+    /// 1 request, 2 reply.
+    pub op: u16,
+    /// Who speaks.
+    pub sha: Mac,
+    /// Who is spoken to.
+    pub tha: Mac,
 }
 
 /// A conntrack tuple, or the header inside an ICMP error.
@@ -239,6 +254,7 @@ impl Skb {
                     L4::Udp { .. } => UDP_LEN,
                     L4::Icmp { .. } => ICMP_LEN,
                     L4::Vxlan { .. } | L4::Other(_) => 0,
+                    L4::Arp(_) => 8,
                 },
             len_any: false,
             opts: TcpOpts::default(),
@@ -261,6 +277,7 @@ impl Skb {
             main: true,
             reply: false,
             copy: false,
+            arp_replied: false,
         }
     }
 
@@ -279,6 +296,7 @@ impl Skb {
             L4::Udp { .. } | L4::Vxlan { .. } => 17,
             L4::Icmp { .. } => 1,
             L4::Other(p) => *p,
+            L4::Arp(_) => 0,
         }
     }
 
@@ -287,7 +305,7 @@ impl Skb {
             L4::Tcp { sport, dport, .. } | L4::Udp { sport, dport } | L4::Vxlan { sport, dport, .. } => {
                 Some((*sport, *dport))
             }
-            L4::Icmp { .. } | L4::Other(_) => None,
+            L4::Icmp { .. } | L4::Other(_) | L4::Arp(_) => None,
         }
     }
 
@@ -406,6 +424,7 @@ impl Skb {
             L4::Icmp { kind: 11, .. } => "ICMP time exceeded",
             L4::Icmp { .. } => "ICMP",
             L4::Other(_) => "IP",
+            L4::Arp(_) => "ARP",
         }
     }
 }

@@ -71,11 +71,15 @@ pub(crate) struct Server {
 }
 
 /// A neighbour that asked for this host's address, and is known by that (`neigh_event_ns()`).
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Asker {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asker {
+    /// Namespace of the host that was asked.
     pub netns: NetnsId,
+    /// ifindex of its link.
     pub link: u32,
+    /// The neighbour's address.
     pub addr: Ipv4Addr,
+    /// Its MAC.
     pub mac: Mac,
 }
 

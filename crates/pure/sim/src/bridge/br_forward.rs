@@ -2,6 +2,7 @@
 //!
 //! Kernel: `should_deliver()`, `br_forward()`, `br_flood()` (`br_forward.c`), `br_dev_xmit()` (`br_device.c`), 6.18.
 
+use super::br_arp_nd_proxy::br_do_proxy_suppress_arp;
 use super::br_fdb::fdb_find;
 use super::br_netfilter::{Bridged, br_nf_forward_ip};
 use crate::dev::dev_queue_xmit;
@@ -94,7 +95,7 @@ pub(super) fn br_flood<'a>(eng: &mut Engine<'a>, ns: &'a Netns, bridge: &'a Link
     let ports: Vec<&'a Link> = links
         .iter()
         .filter(|l| {
-            let floods = |p: &BridgePort| p.flood && !p.proxy_arp;
+            let floods = |p: &BridgePort| p.flood && takes_flood(p, skb.arp_replied);
             l.master == Some(bridge.index) && l.up && l.port.as_ref().is_none_or(floods) && should_deliver(from, l)
         })
         .collect();
@@ -138,7 +139,11 @@ pub(super) fn br_flood_many<'a>(
 ) {
     let Ok(links) = &ns.links else { return };
     let ports = links.iter().filter(|l| l.master == Some(bridge.index) && l.up);
-    let floods = |l: &&Link| l.port.as_ref().is_none_or(|p| floods_many(p, from, skb.eth_dst));
+    let floods = |l: &&Link| {
+        l.port
+            .as_ref()
+            .is_none_or(|p| floods_many(p, from, skb.eth_dst) && takes_flood(p, skb.arp_replied))
+    };
     let ports: Vec<&'a Link> = ports.filter(floods).filter(|l| should_deliver(from, l)).collect();
     if ports.is_empty() && from.is_none() {
         return eng.drop(ns, skb, Stage::BrDevXmit, DropReason::NoTxTarget);
@@ -151,14 +156,19 @@ pub(super) fn br_flood_many<'a>(
     }
 }
 
-/// What the host itself sends to many leaves by every port, except where ARP is answered for what lies behind it.
+/// What the host itself sends to many leaves by every port.
 pub(crate) fn floods_many(port: &BridgePort, from: Option<&Link>, to: Mac) -> bool {
     let wanted = if to.is_broadcast() {
         port.bcast_flood
     } else {
         port.mcast_flood
     };
-    (wanted || from.is_none()) && !port.proxy_arp
+    wanted || from.is_none()
+}
+
+/// Not to a port behind which ARP is answered; ARP that is answered already not to one that is spared it.
+pub(crate) fn takes_flood(port: &BridgePort, arp_replied: bool) -> bool {
+    !port.proxy_arp && !(arp_replied && port.neigh_suppress)
 }
 
 /// Whether what lies behind a port can take a frame to this MAC.
@@ -177,7 +187,8 @@ fn may_want(eng: &Engine<'_>, port: &Link, mac: Mac) -> bool {
 }
 
 /// The bridge as a device of the host.
-pub(crate) fn br_dev_xmit<'a>(eng: &mut Engine<'a>, ns: &'a Netns, bridge: &'a Link, skb: Skb) {
+pub(crate) fn br_dev_xmit<'a>(eng: &mut Engine<'a>, ns: &'a Netns, bridge: &'a Link, mut skb: Skb) {
+    br_do_proxy_suppress_arp(eng, ns, bridge, None, &mut skb);
     if skb.eth_dst.is_multicast() {
         return br_flood_many(eng, ns, bridge, None, &skb);
     }

@@ -2,14 +2,15 @@
 //!
 //! Kernel: `br_handle_frame()`, `br_handle_frame_finish()`, `br_pass_frame_up()` (`net/bridge/br_input.c`, 6.18).
 
+use super::br_arp_nd_proxy::br_do_proxy_suppress_arp;
 use super::br_fdb::{br_fdb_update, fdb_find};
 use super::br_forward::{br_flood, br_flood_many, br_forward};
 use super::br_netfilter::{Bridged, br_nf_pre_routing};
+use crate::dev::deliver_skb;
 use crate::engine::Engine;
-use crate::ip::ip_rcv;
 use crate::nf::confirm;
 use crate::reason::{DropReason, Stage};
-use crate::skb::{PktType, Skb};
+use crate::skb::{L4, PktType, Skb};
 use crate::trace::Detail;
 use netwhy_model::Netns;
 use netwhy_model::link::{Link, PortState};
@@ -27,6 +28,9 @@ pub(crate) fn br_handle_frame<'a>(eng: &mut Engine<'a>, ns: &'a Netns, port: &'a
     }
     if skb.eth_dst == bridge.mac {
         skb.pkt_type = PktType::Host;
+    }
+    if matches!(skb.l4, L4::Arp(_)) {
+        return br_handle_frame_finish(eng, ns, port, bridge, skb);
     }
     match br_nf_pre_routing(eng, ns, port, bridge, &mut skb) {
         Bridged::GoOn => br_handle_frame_finish(eng, ns, port, bridge, skb),
@@ -48,6 +52,7 @@ pub(crate) fn br_handle_frame_finish<'a>(
     if state(port) == PortState::Learning {
         return eng.drop(ns, &skb, Stage::BrHandleFrameFinish, DropReason::BridgeIngressStpState);
     }
+    br_do_proxy_suppress_arp(eng, ns, bridge, Some(port), &mut skb);
     let promisc = bridge.promisc;
     if skb.eth_dst.is_multicast() {
         // A broadcast is one too. Without snooping all ports get it, and the host.
@@ -95,5 +100,5 @@ fn br_pass_frame_up<'a>(eng: &mut Engine<'a>, ns: &'a Netns, bridge: &'a Link, m
     if skb.eth_dst == bridge.mac {
         skb.pkt_type = PktType::Host;
     }
-    ip_rcv(eng, ns, skb);
+    deliver_skb(eng, ns, bridge, skb);
 }

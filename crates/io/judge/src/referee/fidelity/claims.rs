@@ -252,6 +252,15 @@ pub(super) const CLAIMS: &[(&str, &str, Claim, &str)] = &[
     ("socket", "UDP", Partly("what a program answers is not modelled"), BOTH),
     ("socket", "one address", Exact, BOTH),
     ("socket", "connected", Exact, TRAPS),
+    ("arp", "request not answered", Exact, BOTH),
+    ("arp", "request for an own address", Exact, BOTH),
+    (
+        "arp",
+        "request for another's address",
+        Partly("proxy neighbours (`ip neigh add proxy`) are in no member of a bundle"),
+        BOTH,
+    ),
+    ("stage", "arp_process", Partly("drops of ARP are not compared"), ""),
     ("error", "destination unreachable", Exact, BOTH),
     ("error", "time exceeded", Exact, TRAPS),
     (

@@ -2,7 +2,7 @@
 
 use super::node::{Node, Reaction};
 use super::packet::Packet;
-use netwhy_sim::arrival::{Arrival, Event, Frame, Learned, Reaction as Model, react};
+use netwhy_sim::arrival::{Arrival, Event, Frame, Known, Reaction as Model, react};
 use netwhy_sim::{DropReason, Options, Stage};
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -37,14 +37,15 @@ pub struct Residue {
     pub told: BTreeSet<Ipv4Addr>,
     /// Hosts that got a redirect: the next one may be too early.
     pub redirected: BTreeSet<Ipv4Addr>,
-    /// What bridges have learned before this conversation.
-    pub learned: Vec<Learned>,
+    /// What was learned before this conversation.
+    pub known: Known,
 }
 
 impl Residue {
     /// Remembers a reaction to a packet, and what the model made of it.
     pub fn add(&mut self, packet: &Packet, seen: &Reaction, verdict: &Verdict) {
-        self.asked.extend(seen.asked.iter().cloned());
+        self.asked
+            .extend(seen.asked.iter().map(|(link, addr, _)| (link.clone(), *addr)));
         let redirects = |way: &Model| way.used.iter().any(|u| (u.area, u.name) == REDIRECT);
         // inet_peer: both have one budget.
         let redirected = match verdict {
@@ -59,13 +60,12 @@ impl Residue {
         }
     }
 
-    /// At the end of a conversation: what bridges know now. `false`: that cannot be told.
-    pub fn ends(&mut self, verdict: &Verdict) -> bool {
-        let Verdict::Agree(ways) = verdict else { return false };
-        let mut all = ways.iter().map(|way| &way.learned);
-        let Some(first) = all.next() else { return true };
-        self.learned = newest(first);
-        all.all(|other| newest(other) == self.learned)
+    /// What is known at the end of a conversation, if that can be told.
+    pub fn after(verdict: &Verdict) -> Option<Known> {
+        let Verdict::Agree(ways) = verdict else { return None };
+        let mut all = ways.iter().map(|way| newest(&way.known));
+        let first = all.next().unwrap_or_default();
+        all.all(|other| other == first).then_some(first)
     }
 
     /// What these packets may find spent.
@@ -80,13 +80,16 @@ impl Residue {
 }
 
 /// The last that was learned of each address.
-fn newest(learned: &[Learned]) -> Vec<Learned> {
-    let same = |a: &Learned, b: &Learned| (a.netns, a.bridge, a.mac) == (b.netns, b.bridge, b.mac);
-    let later = |at: usize| learned.iter().skip(at + 1).any(|l| same(l, &learned[at]));
-    (0..learned.len())
-        .filter(|at| !later(*at))
-        .map(|at| learned[at])
-        .collect()
+fn newest(known: &Known) -> Known {
+    Known {
+        learned: last_of(&known.learned, |l| (l.netns, l.bridge, l.mac)),
+        askers: last_of(&known.askers, |a| (a.netns, a.link, a.addr)),
+    }
+}
+
+fn last_of<T: Copy, K: PartialEq>(list: &[T], key: impl Fn(&T) -> K) -> Vec<T> {
+    let later = |at: usize| list.iter().skip(at + 1).any(|other| key(other) == key(&list[at]));
+    (0..list.len()).filter(|at| !later(*at)).map(|at| list[at]).collect()
 }
 
 /// As the model notes that a host is in for one, whatever becomes of the error.
@@ -118,12 +121,12 @@ fn compare_with(node: &Node, talk: &Conversation, residue: &Residue, options: &O
         });
     }
     let agrees = |at: usize, events: &[Event]| differs(node, events, &talk.seen[at], asked).is_none();
-    let ways = react(&node.cluster, &residue.learned, &script, options, &agrees);
+    let ways = react(&node.cluster, &residue.known, &script, options, &agrees);
     let every = Options {
         linear: true,
         ..*options
     };
-    let linear = react(&node.cluster, &residue.learned, &script, &every, &agrees);
+    let linear = react(&node.cluster, &residue.known, &script, &every, &agrees);
     let same = |a: &Model, b: &Model| a.events == b.events && a.hits == b.hits;
     if ways.len() != linear.len() || !ways.iter().zip(&linear).all(|(a, b)| same(a, b)) {
         return Verdict::Disagree("the walk by index and the walk rule by rule differ".to_owned());
@@ -159,8 +162,8 @@ pub fn say(seen: &Reaction) -> String {
     for (link, frame, _) in &seen.sent {
         let _ = write!(text, "[{link} {}] ", say_frame(frame));
     }
-    for (link, addr) in &seen.asked {
-        let _ = write!(text, "[{link} ARP {addr}] ");
+    for (link, addr, from) in &seen.asked {
+        let _ = write!(text, "[{link} ARP {addr} tell {from}] ");
     }
     for drop in &seen.drops {
         let _ = write!(text, "{drop} ");
@@ -185,6 +188,9 @@ fn say_frame(frame: &Frame) -> String {
     if let Some(mss) = frame.mss {
         let _ = write!(text, " mss {mss}");
     }
+    if let Some((op, sha, tha)) = frame.arp {
+        let _ = write!(text, " arp {op} {sha} {tha}");
+    }
     if frame.df {
         text += " df";
     }
@@ -204,9 +210,9 @@ fn say_frame(frame: &Frame) -> String {
 fn differs(node: &Node, events: &[Event], seen: &Reaction, asked: &Asked) -> Option<String> {
     let mut left: Vec<&(String, Frame, Vec<u8>)> = seen.sent.iter().collect();
     let mut drops: Vec<&String> = seen.drops.iter().collect();
-    let mut requests: Vec<&(String, Ipv4Addr)> = seen.asked.iter().collect();
+    let mut requests: Vec<&(String, Ipv4Addr, Ipv4Addr)> = seen.asked.iter().collect();
     let mut missing = Vec::new();
-    let mut met: Vec<&(String, Ipv4Addr)> = Vec::new();
+    let mut met: Vec<&(String, Ipv4Addr, Ipv4Addr)> = Vec::new();
     for event in events {
         match event {
             Event::Sent { link, frame, .. } => {
@@ -216,13 +222,14 @@ fn differs(node: &Node, events: &[Event], seen: &Reaction, asked: &Asked) -> Opt
                     None => missing.push(format!("[{name} {}]", say_frame(frame))),
                 }
             }
-            Event::Asked { link, addr, .. } => {
+            Event::Asked { link, addr, from, .. } => {
                 let name = node.link(*link);
-                match requests.iter().position(|(l, a)| *l == name && a == addr) {
+                let same = |(l, a, f): &(String, Ipv4Addr, Ipv4Addr)| *l == name && a == addr && f == from;
+                match requests.iter().position(|r| same(r)) {
                     Some(at) => met.push(requests.remove(at)),
-                    None if met.iter().any(|(l, a)| *l == name && a == addr) => {}
+                    None if met.iter().any(|(l, a, _)| *l == name && a == addr) => {}
                     None if asked.contains(&(name.clone(), *addr)) => {}
-                    None => missing.push(format!("[{name} ARP {addr}]")),
+                    None => missing.push(format!("[{name} ARP {addr} tell {from}]")),
                 }
             }
             // Without a route no packet is made that could be dropped.

@@ -10,7 +10,7 @@ use super::topology::topology;
 use super::traffic::{Traffic, answer};
 use crate::world::Drops;
 use netwhy_lab::Random;
-use netwhy_sim::arrival::{Event, Reaction as Model};
+use netwhy_sim::arrival::{Event, Known, Reaction as Model};
 use netwhy_wire::decode::link_type;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -151,7 +151,7 @@ fn world(seed: u64, options: &Options, drops: &mut Drops) -> Summary {
     sum.took.0 += began.elapsed();
     let mut traffic = Traffic::new(&topology);
     let mut residue = Residue::default();
-    let (mut known, mut after) = (true, Vec::new());
+    let (mut known, mut after) = (true, None);
     for set in 0..options.rule_sets {
         let mut random = Random::new(seed << 20 | u64::from(set) << 1 | 1);
         let backends = [Backends::Nft, Backends::Nft, Backends::Legacy, Backends::Both][random.range(0, 3) as usize];
@@ -177,16 +177,19 @@ fn world(seed: u64, options: &Options, drops: &mut Drops) -> Summary {
                 sum.broken.push(format!("seed {seed}: {why}"));
             }
             if !known {
-                residue.learned.clear();
+                residue.known = Known::default();
                 if let Err(why) = node.unlearn(&topology.lines) {
                     sum.broken.push(format!("seed {seed}: {why}"));
                 }
             }
-            known = true;
             let mut talk = Conversation::default();
             let mut packet = traffic.first(&mut random);
+            // What waits for an answer would leave by it.
+            if matches!(packet.body, Body::Arp(_)) && residue.asked.iter().any(|(_, addr)| *addr == packet.src) {
+                continue;
+            }
             let mut fragments: Vec<Packet> = Vec::new();
-            if packet.flaw.is_none() && packet.proto() != 132 && random.one_in(12) {
+            if packet.flaw.is_none() && !matches!(packet.proto(), 0 | 132) && random.one_in(12) {
                 fragments.extend(packet.fragments());
                 if random.one_in(3) {
                     fragments.reverse();
@@ -208,9 +211,7 @@ fn world(seed: u64, options: &Options, drops: &mut Drops) -> Summary {
                 talk.seen.push(seen.clone());
                 let verdict = compare(&node, &talk, &residue);
                 residue.add(&packet, &seen, &verdict);
-                let before = std::mem::take(&mut residue.learned);
-                known = residue.ends(&verdict);
-                after = std::mem::replace(&mut residue.learned, before);
+                after = Residue::after(&verdict);
                 tally.add(&verdict);
                 note(&mut sum, &verdict, &seen);
                 match verdict {
@@ -241,7 +242,8 @@ fn world(seed: u64, options: &Options, drops: &mut Drops) -> Summary {
                 let Some(next) = reply(&mut random, &seen) else { break };
                 packet = next;
             }
-            residue.learned = std::mem::take(&mut after);
+            known = after.is_some();
+            residue.known = after.take().unwrap_or_default();
             talks.push(talk.packets);
         }
         sum.took.1 += began.elapsed();

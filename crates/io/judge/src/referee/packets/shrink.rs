@@ -140,9 +140,16 @@ pub fn shrink(case: &Case, drops: &mut Drops, budget: Duration) -> (Case, Option
 
 /// What only keeps a namespace from doing more than it is asked stays.
 fn keeps_quiet(line: &str) -> bool {
-    ["icmp_ratemask", "retrans_time_ms", "tcp_be_liberal", "tcp_syncookies"]
-        .iter()
-        .any(|key| line.contains(key))
+    [
+        "icmp_ratemask",
+        "retrans_time_ms",
+        "delay_first_probe_time",
+        "proxy_delay",
+        "tcp_be_liberal",
+        "tcp_syncookies",
+    ]
+    .iter()
+    .any(|key| line.contains(key))
 }
 
 #[derive(Clone, Copy)]

@@ -137,6 +137,16 @@ impl Topology {
         }
         // A neighbour that does not answer is asked once and not given up.
         self.line(format!("n sysctl net.ipv4.neigh.{link}.retrans_time_ms=600000"));
+        // Nor is one that is known asked whether it is still there, and a proxy answers at once.
+        self.line(format!("n sysctl net.ipv4.neigh.{link}.delay_first_probe_time=600"));
+        self.line(format!("n sysctl net.ipv4.neigh.{link}.proxy_delay=0"));
+        if random.one_in(4) {
+            let far = [host((number + 1) % 3, 3), Ipv4Addr::new(10, 244, 1, 7)];
+            self.line(format!(
+                "n ip neigh add proxy {} dev {link}",
+                far[random.range(0, 1) as usize]
+            ));
+        }
         self.address(&link, host(number, 1), 24);
         if random.one_in(3) {
             self.address(&link, host(number, 201), 24);
@@ -211,7 +221,23 @@ impl Topology {
             if name != "all" && random.one_in(8) {
                 set("forwarding", random.range(0, 1));
             }
-            for key in ["accept_local", "route_localnet", "src_valid_mark", "proxy_arp"] {
+            if random.one_in(3) {
+                set("arp_ignore", [0, 1, 1, 2, 2, 3, 8][random.range(0, 6) as usize]);
+            }
+            if random.one_in(3) {
+                set("arp_announce", random.range(0, 2));
+            }
+            if name != "all" && random.one_in(4) {
+                set("medium_id", random.range(1, 2));
+            }
+            for key in [
+                "accept_local",
+                "route_localnet",
+                "src_valid_mark",
+                "proxy_arp",
+                "proxy_arp_pvlan",
+                "arp_filter",
+            ] {
                 if random.one_in(6) {
                     set(key, 1);
                 }
