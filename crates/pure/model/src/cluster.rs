@@ -1,6 +1,7 @@
 //! The cluster: namespaces, nodes, wires, API objects.
 
 use crate::api::Api;
+use crate::conn::Conns;
 use crate::fact::{Fact, Gaps};
 use crate::fib::Fib;
 use crate::link::Links;
@@ -76,6 +77,8 @@ pub struct Netns {
     pub sysctl: Fact<Arc<Sysctls>>,
     /// Listeners and bound sockets.
     pub sockets: Fact<Arc<Sockets>>,
+    /// Tracked connections, IPv4.
+    pub conns: Fact<Arc<Conns>>,
 }
 
 /// A node by name.

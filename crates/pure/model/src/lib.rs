@@ -9,6 +9,7 @@
 pub mod api;
 mod build;
 pub mod cluster;
+pub mod conn;
 pub mod fact;
 pub mod fib;
 pub mod link;

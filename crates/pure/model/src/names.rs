@@ -74,6 +74,7 @@ names!(Target {
     Target::ConnmarkSave { .. } => "CONNMARK save",
     Target::ConnmarkRestore { .. } => "CONNMARK restore",
     Target::NoTrack => "CT notrack",
+    Target::Ct(_) => "CT zone",
     Target::Tos { .. } => "TOS, DSCP",
     Target::Ttl { .. } => "TTL",
     Target::TcpMss(_) => "TCPMSS",

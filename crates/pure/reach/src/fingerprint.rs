@@ -34,6 +34,10 @@ pub(crate) fn fingerprint(cluster: &Cluster, ns: &Netns, mentions: &Mentions) ->
     for link in ns.links.iter().flat_map(|l| l.iter()) {
         mentions.mac(&mut text, link.mac);
     }
+    // A full table is full of its own connections.
+    if ns.conntrack_room().is_some_and(|(count, max)| max > 0 && count >= max) {
+        let _ = writeln!(text, "full {:?}", ns.id);
+    }
     for key in TCP {
         // Why it was not read makes no difference.
         let _ = writeln!(text, "{key} {:?}", ns.sysctl_flag(key).ok());

@@ -220,6 +220,7 @@ fn run(
     let mut eng = Engine::new(cluster, oracle, quiet, nobody);
     eng.learned = known.learned.clone();
     eng.askers = known.askers.clone();
+    eng.ports_known = true;
     let mut last = Watch::default();
     for (number, arrival) in script.iter().enumerate() {
         eng.next();

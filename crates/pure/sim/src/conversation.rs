@@ -161,6 +161,7 @@ fn run(cluster: &Cluster, flow: &Flow, options: &Options, oracle: &mut Oracle) -
         syn: None,
     };
     let mut eng = Engine::new(cluster, oracle, *options, client);
+    eng.ports_known = flow.sport != 0;
     sock::connect(&mut eng, flow);
     eng.run();
     if eng.client.result.is_none() && eng.undecided.is_none() && eng.conns.iter().any(|c| c.marked && c.confirmed) {

@@ -23,6 +23,8 @@ pub(crate) struct Engine<'a> {
     queue: VecDeque<Item>,
     pub conns: Vec<Conn>,
     pub client: Client,
+    /// No port of a packet stands for others but where the packet says so: what was recorded can be met.
+    pub ports_known: bool,
     pub servers: Vec<Server>,
     pub learned: Vec<Learned>,
     pub askers: Vec<Asker>,
@@ -85,6 +87,7 @@ impl<'a> Engine<'a> {
             queue: VecDeque::new(),
             conns: Vec::new(),
             client,
+            ports_known: false,
             servers: Vec::new(),
             learned: Vec::new(),
             askers: Vec::new(),

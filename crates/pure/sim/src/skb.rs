@@ -2,7 +2,7 @@
 
 use crate::opts::TcpOpts;
 use netwhy_model::NetnsId;
-use netwhy_model::netfilter::Ports;
+use netwhy_model::netfilter::{CtZone, Ports};
 use netwhy_wire::Mac;
 use std::net::Ipv4Addr;
 
@@ -35,8 +35,10 @@ pub(crate) struct Skb {
     pub icmp_locked: bool,
     /// Data of the fragments that it was put together from (bytes): it leaves in fragments again.
     pub parts: Vec<u32>,
-    /// Another copy shares its data: it does not leave as it came.
-    pub shared: bool,
+    /// Connection tracking put it together: it may be too long for a link although it must not be cut.
+    pub ignore_df: bool,
+    /// It does not leave in the fragments that came: another copy shares its data, or it was made one piece.
+    pub one_piece: bool,
     /// What a receiver finds wrong with it.
     pub flaw: Option<Flaw>,
     /// IP total length in bytes.
@@ -62,6 +64,8 @@ pub(crate) struct Skb {
     pub sabotage: bool,
     pub ct: Option<CtRef>,
     pub untracked: bool,
+    /// What a CT target attached (`nf_ct_tmpl_alloc()`): the zone of the connection that it will belong to.
+    pub template: Option<CtZone>,
     /// An error about a packet that is not tracked: it cannot be made untracked itself (`nf_ct_attach()` of nothing).
     pub attached: bool,
     pub route: Option<Dst>,
@@ -100,6 +104,8 @@ pub(crate) enum PktType {
     Broadcast,
     Multicast,
     OtherHost,
+    /// `PACKET_LOOPBACK`: a copy of what the host sends to many.
+    Loopback,
 }
 
 /// Transport header.
@@ -246,7 +252,8 @@ impl Skb {
             id: 0,
             icmp_locked: false,
             parts: Vec::new(),
-            shared: false,
+            ignore_df: false,
+            one_piece: false,
             flaw: None,
             len: IP_LEN
                 + match l4 {
@@ -269,6 +276,7 @@ impl Skb {
             sabotage: false,
             ct: None,
             untracked: false,
+            template: None,
             attached: false,
             route: None,
             sport_any: None,
@@ -352,7 +360,19 @@ impl Skb {
         "RELATED reply",
         "INVALID",
         "UNTRACKED",
+        Self::CT_RECORDED,
+        Self::CT_TAKEN,
+        Self::CT_CLASH,
+        Self::CT_FULL,
     ];
+    /// A connection of the snapshot is met.
+    pub const CT_RECORDED: &'static str = "recorded before";
+    /// Another connection has the port.
+    pub const CT_TAKEN: &'static str = "another port, as one is taken";
+    /// Another connection looks the same when this one is confirmed.
+    pub const CT_CLASH: &'static str = "a clash with another";
+    /// No room.
+    pub const CT_FULL: &'static str = "a full table";
 
     /// What connection tracking says of it.
     pub fn ct_name(&self) -> &'static str {
@@ -386,7 +406,9 @@ impl Skb {
         self.icmp_locked = false;
         self.route = None;
         self.ct = None;
+        self.ignore_df = false;
         self.untracked = false;
+        self.template = None;
         self.attached = false;
         self.physin = None;
         self.physout = None;

@@ -4,6 +4,7 @@ use crate::nf::conntrack_tcp::{Index, TcpState};
 use crate::skb::{Skb, Tuple};
 use crate::trace::ClientSees;
 use netwhy_model::NetnsId;
+use netwhy_model::conn::Zones;
 use netwhy_model::netfilter::{Ports, SetElem};
 use netwhy_wire::Mac;
 use std::net::Ipv4Addr;
@@ -14,6 +15,9 @@ pub(crate) struct Conn {
     pub netns: NetnsId,
     pub orig: Tuple,
     pub reply: Tuple,
+    pub zones: Zones,
+    /// Place in the list of those that were recorded.
+    pub recorded: Option<u32>,
     pub confirmed: bool,
     pub seen_reply: bool,
     /// `IPS_SRC_NAT_DONE`, `IPS_DST_NAT_DONE`.
@@ -31,10 +35,14 @@ pub(crate) struct Conn {
     pub last: (Index, bool),
     /// `IPS_ASSURED`.
     pub assured: bool,
+    /// One of UDP becomes assured with time, and how old it is stands in no snapshot.
+    pub assured_any: bool,
     /// A reset killed it.
     pub dead: bool,
     /// SNAT, or the sender's kernel, chose the source port, or a translation the number of an echo: any of these.
     pub snat_port_any: Option<Ports>,
+    /// Ports that SNAT may choose.
+    pub ports: Option<Ports>,
     /// The nat chains changed the mark of its first packet: later ones do not get it.
     pub marked: bool,
     /// Random choices made before and after its creation decide its translation.

@@ -117,6 +117,12 @@ pub fn sit(options: &Options, tell: &mut dyn FnMut(&str)) -> Result<Sitting, Str
         frames.broken.len(),
         frames.unrepeated.len()
     ));
+    let (built, judged) = (frames.took.0.as_secs_f64(), frames.took.1.as_secs_f64());
+    tell(&format!(
+        "{:.0} ms to build and read a rule set, {:.0} packets a second of each thread",
+        built * 1000.0 / frames.rule_sets.max(1) as f64,
+        frames.packets as f64 / judged.max(1e-9)
+    ));
     tell(&format!(
         "seed {}: {} worlds, {} packets, {} disagreements",
         options.seed, sitting.worlds, sitting.packets, sitting.disagreements

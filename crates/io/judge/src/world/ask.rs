@@ -67,7 +67,7 @@ fn tcp(world: &World, ask: &Ask, patience: Duration) -> Result<Seen, String> {
 fn udp(world: &World, ask: &Ask, patience: Duration) -> Result<Seen, String> {
     let netns = &world.space(&ask.client)?.netns;
     let socket = netns
-        .run(|| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)))
+        .run(|| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, ask.from)))
         .and_then(|s| s);
     let socket = socket.map_err(|e| e.to_string())?;
     let said = socket

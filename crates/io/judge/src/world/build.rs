@@ -233,6 +233,8 @@ impl World {
             "iptables" => (&["iptables-nft-restore", "--noflush"], restore(lines)),
             "legacy" => (&["iptables-legacy-restore", "--noflush", "-w", "20"], restore(lines)),
             "sysctl" => return write_all(space, lines),
+            // It takes one at a time.
+            "conntrack" => return lines.iter().try_for_each(|line| connection(space, line)),
             _ => return Err(format!("{ns} {tool}: no such tool")),
         };
         let limits = Limits {
@@ -365,6 +367,16 @@ fn restore(lines: &[String]) -> String {
         text += &format!("{rule}\n");
     }
     text + "COMMIT\n"
+}
+
+/// `-I` and more of `conntrack`: a connection that was there before.
+fn connection(space: &Space, line: &str) -> Result<(), String> {
+    let argv: Vec<&str> = std::iter::once("conntrack").chain(line.split_whitespace()).collect();
+    let output = run_in(Some(&space.netns), &argv, None, &Limits::default()).map_err(|e| e.to_string())?;
+    match output.success() {
+        true => Ok(()),
+        false => Err(format!("{argv:?}: {}", output.complaint())),
+    }
 }
 
 fn write_all(space: &Space, lines: &[String]) -> Result<(), String> {

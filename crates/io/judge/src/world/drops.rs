@@ -17,6 +17,16 @@ const TRACEFS: &str = "/sys/kernel/tracing";
 /// process.
 const PREFIX: &str = "nw-";
 
+/// One packet that was dropped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dropped {
+    /// `REASON@function`.
+    pub what: String,
+    /// While the thread served a soft interrupt: it may be a packet of anybody on this processor. A frame that a program
+    /// writes to a TAP device is served by the writer itself; only what the host then sends to itself comes by `lo`.
+    pub softirq: bool,
+}
+
 /// An instance of tracefs.
 pub struct Drops {
     dir: PathBuf,
@@ -68,11 +78,11 @@ impl Drops {
         let _ = self.write("trace_marker", &format!("mark {} end", self.marks));
     }
 
-    /// What was dropped since the last call, as `REASON@function`, everything.
+    /// What was dropped since the last call, everything.
     ///
     /// # Errors
     /// The pipe cannot be read.
-    pub fn drain(&mut self) -> io::Result<Vec<String>> {
+    pub fn drain(&mut self) -> io::Result<Vec<Dropped>> {
         if self.pipe.is_none() {
             let pipe = fs::OpenOptions::new()
                 .read(true)
@@ -91,7 +101,13 @@ impl Drops {
             }
         }
         let text = String::from_utf8_lossy(&bytes);
-        Ok(text.lines().filter_map(event).collect())
+        let dropped = |line: &str| {
+            Some(Dropped {
+                what: event(line)?,
+                softirq: in_softirq(line),
+            })
+        };
+        Ok(text.lines().filter_map(dropped).collect())
     }
 
     /// What was dropped since, as `REASON@function`.
@@ -126,6 +142,12 @@ impl Drop for Drops {
     }
 }
 
+/// `nw-0-77-78 [001] b.s1. 12.345678: kfree_skb: ...`: the third letter is `s`, or `H` for an interrupt meanwhile.
+fn in_softirq(line: &str) -> bool {
+    let flags = line.split_once("] ").map_or("", |(_, rest)| rest);
+    matches!(flags.as_bytes().get(2), Some(b's' | b'H' | b'h'))
+}
+
 /// `{ 58, "NEIGH_FAILED" }`
 fn number_of(format: &str, reason: &str) -> Option<u32> {
     let before = format.split(&format!(", \"{reason}\" }}")).next()?;
@@ -149,4 +171,20 @@ fn is_noise(event: &str) -> bool {
             "ping_rcv" | "skb_queue_purge_reason" | "inet_csk_destroy_sock"
         )
         || (reason == "NOT_SPECIFIED" && matches!(function, "tcp_v4_rcv" | "tcp_v4_do_rcv" | "tcp_rcv_state_process"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_the_pipe() {
+        let line = |flags| {
+            format!(
+                "       nw-0-77-78      [001] {flags}  12.345678: kfree_skb: skbaddr=0000 rx_sk=0000 protocol=2048 location=ip_error+0x1a0/0x2b0 reason: IP_INADDRERRORS"
+            )
+        };
+        assert_eq!(event(&line("b..1.")).as_deref(), Some("IP_INADDRERRORS@ip_error"));
+        assert!(!in_softirq(&line("b..1.")) && in_softirq(&line("..s1.")) && in_softirq(&line("d.H1.")));
+    }
 }

@@ -106,7 +106,10 @@ pub fn question(
     patient: bool,
 ) -> Result<Row, String> {
     let id = world.id(cluster, &ask.client)?;
-    let flow = Flow::new(id, ask.proto, *ask.to.ip(), ask.to.port());
+    let flow = Flow {
+        sport: ask.from,
+        ..Flow::new(id, ask.proto, *ask.to.ip(), ask.to.port())
+    };
     let answer = trace(cluster, &flow, &Options::default());
     let mut timed = ask.clone();
     if ask.want.is_empty() && answer.outcomes.iter().any(|o| o.end.stage == Stage::IpError) {

@@ -26,6 +26,6 @@ mod read;
 mod text;
 
 pub use build::{Space, World};
-pub use drops::Drops;
+pub use drops::{Dropped, Drops};
 pub use judge::{Row, Wrong, judge, question};
 pub use text::{Ask, Recipe, recipes};

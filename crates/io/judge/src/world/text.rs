@@ -23,6 +23,8 @@ pub struct Ask {
     pub proto: u8,
     /// Destination.
     pub to: SocketAddrV4,
+    /// `from 5000`: the client's port, of UDP; 0 is any.
+    pub from: u16,
     /// How often it is asked.
     pub tries: usize,
     /// The answer comes after a second or more.
@@ -85,7 +87,7 @@ fn expand(lines: &[String], topologies: &BTreeMap<String, Vec<String>>, depth: u
     all
 }
 
-/// `a tcp 10.1.0.3:8080 x40 = ok b:8080 10.1.0.2 | refused ; REASON@function`; without the answer, only the kernel and the
+/// `a udp 10.1.0.3:53 from 5000`, `a tcp 10.1.0.3:8080 x40 = ok b:8080 10.1.0.2 | refused ; REASON@function`; without the answer, only the kernel and the
 /// simulator are compared.
 pub fn ask(line: &str) -> Ask {
     let (left, right) = line.split_once('=').unwrap_or((line, ""));
@@ -105,6 +107,7 @@ pub fn ask(line: &str) -> Ask {
         .iter()
         .find_map(|w| w.strip_prefix('x'))
         .map_or(1, |n| n.parse().unwrap());
+    let from = more.iter().position(|w| *w == "from").and_then(|at| more.get(at + 1));
     Ask {
         text: left.trim().to_owned(),
         client: (*client).to_owned(),
@@ -114,6 +117,7 @@ pub fn ask(line: &str) -> Ask {
             other => panic!("no protocol: {other}"),
         },
         to: to.parse().unwrap_or_else(|_| panic!("not a question: {line}")),
+        from: from.map_or(0, |port| port.parse().unwrap()),
         tries,
         slow: more.contains(&"slow"),
         want: want

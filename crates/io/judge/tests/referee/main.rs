@@ -9,6 +9,7 @@ use netwhy_judge::referee::{Sickbay, fidelity};
 use netwhy_judge::world::{Drops, recipes};
 use netwhy_sys::Netns;
 use netwhy_sys::tap::Tap;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -31,12 +32,11 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     if args.iter().any(|a| a == "--stored") {
-        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
-        fidelity::again(&root).expect("docs/fidelity.md");
+        fidelity::again(&root()).expect("docs/fidelity.md");
         return ExitCode::SUCCESS;
     }
     if let Some(missing) = missing() {
-        println!("not run: needs {missing}\ntest result: ok. 0 passed; 0 failed; 3 ignored");
+        println!("not run: needs {missing}\ntest result: ok. 0 passed; 0 failed; 4 ignored");
         return ExitCode::SUCCESS;
     }
     if args
@@ -64,6 +64,13 @@ fn main() -> ExitCode {
     for entry in &fixed.healed {
         println!("sickbay.toml: matches nothing any more: {entry}");
     }
+    let poorer = fidelity::stored(&root()).expect("figures").poorer(&fixed.frames);
+    for what in &poorer {
+        println!("the worlds have become poorer: {what}");
+    }
+    if !poorer.is_empty() {
+        failed.push("histogram");
+    }
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
     let fresh = judge(&options(now, FRESH, RULE_SETS, PACKETS / WORLDS * FRESH));
     if fresh.disagreements > 0 && long {
@@ -73,10 +80,14 @@ fn main() -> ExitCode {
     println!(
         "{}test result: {verdict}. {} passed; {} failed; 0 ignored",
         failed.iter().map(|f| format!("failed: {f}\n")).collect::<String>(),
-        3 - failed.len(),
+        4 - failed.len(),
         failed.len()
     );
     ExitCode::from(u8::from(!failed.is_empty()))
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..")
 }
 
 /// What the worlds need and is not there.
@@ -128,9 +139,8 @@ fn asked(args: &[String]) -> ExitCode {
     };
     let sitting = judge(&options);
     if args.iter().any(|a| a == "--fidelity") {
-        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
         let figures = fidelity::Figures::of(&options.frames(), &sitting.frames);
-        fidelity::write(&root, &figures).expect("docs/fidelity.md");
+        fidelity::write(&root(), &figures).expect("docs/fidelity.md");
     }
     if args.iter().any(|a| a == "--features") {
         for (key, count) in &sitting.frames.features {

@@ -16,6 +16,7 @@ const FILES: &[(&str, &str)] = &[
     ("br_netfilter", include_str!("worlds/br_netfilter.txt")),
     ("order", include_str!("worlds/order.txt")),
     ("conntrack", include_str!("worlds/conntrack.txt")),
+    ("recorded", include_str!("worlds/recorded.txt")),
     ("masquerade", include_str!("worlds/masquerade.txt")),
     ("icmp", include_str!("worlds/icmp.txt")),
     ("local", include_str!("worlds/local.txt")),

@@ -4,6 +4,7 @@
 //! where the fact would stand.
 
 mod api;
+mod conns;
 mod fib;
 mod files;
 mod iptables;
@@ -137,6 +138,7 @@ fn namespace(ctx: &mut Ctx<'_>, id: NetnsId, kind: NetnsKind, dir: String) -> Ne
     let fdb = neigh::fdb(ctx, &dir, names).map(Arc::new);
     let netfilter = Arc::new(netfilter::build(ctx, &dir, names));
     let sockets = sockets::build(ctx, &dir).map(Arc::new);
+    let conns = conns::build(ctx, &dir).map(Arc::new);
     Netns {
         id,
         kind,
@@ -148,6 +150,7 @@ fn namespace(ctx: &mut Ctx<'_>, id: NetnsId, kind: NetnsKind, dir: String) -> Ne
         netfilter,
         sysctl: sysctl.map(Arc::new),
         sockets,
+        conns,
     }
 }
 

@@ -9,7 +9,7 @@ mod set;
 pub use chain::{Candidates, Chain, ChainIndex, INDEX_MIN};
 pub use conntrack::{Conntrack, ct_state, ct_status};
 pub use matches::{ChunkMode, Chunks, Match, PortSide, RecentOp, U32Op, U32Test, addr_type};
-pub use rule::{IfPattern, NatRange, Not, Ports, RejectWith, Rule, Target, TtlOp};
+pub use rule::{CtZone, IfPattern, NatRange, Not, Ports, RejectWith, Rule, Target, TtlOp, ZoneId};
 pub use set::{Dim, IpSet, SetDirs, SetElem, SetType};
 
 use crate::fact::GapId;

@@ -120,6 +120,8 @@ pub enum Target {
     },
     /// NOTRACK, `CT --notrack`.
     NoTrack,
+    /// CT with anything else: what is tracked belongs to this zone.
+    Ct(CtZone),
     /// TOS and DSCP: `tos = (tos & !mask) ^ value`.
     Tos {
         /// Value.
@@ -149,6 +151,26 @@ pub enum Target {
     Unmodelled(GapId),
     /// Anything else.
     Unsupported(GapId),
+}
+
+/// `struct nf_conntrack_zone` of a CT target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CtZone {
+    /// `--zone`, `--zone-orig`, `--zone-reply`.
+    pub id: ZoneId,
+    /// It holds for packets that begin connections (`NF_CT_ZONE_DIR_ORIG`).
+    pub orig: bool,
+    /// It holds for their answers (`NF_CT_ZONE_DIR_REPL`).
+    pub reply: bool,
+}
+
+/// Number of a zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ZoneId {
+    /// This; 0 is the usual one.
+    Number(u16),
+    /// `mark`: that of the packet.
+    Mark,
 }
 
 /// `IPT_TTL_*`.

@@ -44,7 +44,7 @@ pub(crate) fn br_forward<'a>(
         }
         return eng.drop(ns, &skb, bridge_stage(from), DropReason::NotSpecified);
     }
-    skb.shared |= local_rcv(bridge, from);
+    skb.one_piece |= local_rcv(bridge, from);
     deliver(eng, ns, bridge, from, out, skb);
 }
 
@@ -124,7 +124,7 @@ pub(super) fn br_flood<'a>(eng: &mut Engine<'a>, ns: &'a Netns, bridge: &'a Link
         let mut copy = skb.clone();
         copy.copy |= wanted.len() > 1;
         // The newest port comes first, the oldest gets the frame itself.
-        copy.shared |= at > 0 || local_rcv(bridge, from);
+        copy.one_piece |= at > 0 || local_rcv(bridge, from);
         deliver(eng, ns, bridge, from, port, copy);
     }
 }
@@ -151,7 +151,7 @@ pub(super) fn br_flood_many<'a>(
     for port in ports {
         let mut copy = skb.clone();
         copy.copy = true;
-        copy.shared = true;
+        copy.one_piece = true;
         deliver(eng, ns, bridge, from, port, copy);
     }
 }
@@ -168,7 +168,7 @@ pub(crate) fn floods_many(port: &BridgePort, from: Option<&Link>, to: Mac) -> bo
 
 /// Not to a port behind which ARP is answered; ARP that is answered already not to one that is spared it.
 pub(crate) fn takes_flood(port: &BridgePort, arp_replied: bool) -> bool {
-    !port.proxy_arp && !(arp_replied && port.neigh_suppress)
+    !(port.proxy_arp || arp_replied && port.neigh_suppress)
 }
 
 /// Whether what lies behind a port can take a frame to this MAC.

@@ -8,7 +8,7 @@ use super::br_forward::{br_flood, br_flood_many, br_forward};
 use super::br_netfilter::{Bridged, br_nf_pre_routing};
 use crate::dev::deliver_skb;
 use crate::engine::Engine;
-use crate::nf::confirm;
+use crate::nf::{Hooked, confirm};
 use crate::reason::{DropReason, Stage};
 use crate::skb::{L4, PktType, Skb};
 use crate::trace::Detail;
@@ -85,8 +85,8 @@ fn br_pass_frame_up<'a>(eng: &mut Engine<'a>, ns: &'a Netns, bridge: &'a Link, m
         skb.ct = None;
         skb.untracked = false;
         skb.attached = false;
-    } else if skb.pkt_type != PktType::Host {
-        confirm(eng, &skb);
+    } else if skb.pkt_type != PktType::Host && confirm(eng, ns, &skb) == Hooked::Drop {
+        return;
     }
     eng.note(
         ns,

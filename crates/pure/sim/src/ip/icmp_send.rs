@@ -110,10 +110,6 @@ pub(super) fn icmp_error(
     error.reply = !cause.reply && !matches!(cause.l4, L4::Vxlan { .. });
     attach_error(&mut error, cause);
     error.icmp_says = info;
-    // __ip_make_skb(): inet_sk(sk)->mc_ttl.
-    if dst.is_multicast() {
-        error.ttl = 1;
-    }
     eng.used("error", name(kind, code), "");
     eng.begin(ns, &mut error);
     Some(error)

@@ -58,11 +58,13 @@ pub(crate) fn ip_defrag(eng: &mut Engine<'_>, ns: &Netns, skb: Skb, user: Defrag
     }
     let parts = eng.fragments.remove(at).parts;
     let lengths = parts.iter().map(|p| p.len.saturating_sub(IP_LEN)).collect();
-    let df = parts.iter().all(|p| p.df);
+    let longest = parts.iter().map(|p| p.len).max();
+    let df = parts.iter().any(|p| p.df && Some(p.len) == longest);
     let mut whole = parts.into_iter().next()?;
     whole.frag = None;
     whole.df = df;
     whole.parts = lengths;
+    whole.ignore_df = user != DefragUser::LocalDeliver;
     whole.len = IP_LEN + end;
     Some(whole)
 }

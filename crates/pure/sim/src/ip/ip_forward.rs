@@ -7,7 +7,7 @@ use super::{icmp_send, icmp_send_info, ip_output};
 use crate::engine::Engine;
 use crate::nf::{Hooked, nf_hook};
 use crate::reason::{DropReason, Stage};
-use crate::skb::{PktType, Skb};
+use crate::skb::{IP_LEN, PktType, Skb};
 use netwhy_model::Netns;
 use netwhy_model::netfilter::Hook;
 use netwhy_wire::icmp;
@@ -25,7 +25,7 @@ pub(crate) fn ip_forward<'a>(eng: &mut Engine<'a>, ns: &'a Netns, mut skb: Skb) 
     let mtu = route
         .mtu
         .or_else(|| ns.links.as_ref().ok()?.get(route.dev).map(|l| l.mtu));
-    if skb.df && mtu.is_some_and(|mtu| skb.len > mtu) {
+    if mtu.is_some_and(|mtu| ip_exceeds_mtu(&skb, mtu)) {
         eng.drop(ns, &skb, Stage::IpForward, DropReason::PktTooBig);
         let info = mtu.unwrap_or_default();
         icmp_send_info(eng, ns, &skb, (icmp::DEST_UNREACH, icmp::FRAG_NEEDED), info);
@@ -40,4 +40,10 @@ pub(crate) fn ip_forward<'a>(eng: &mut Engine<'a>, ns: &'a Netns, mut skb: Skb) 
         return;
     }
     ip_output(eng, ns, skb, dev);
+}
+
+/// `ip_exceeds_mtu()`: what connection tracking put together passes if none of its fragments was too long itself.
+fn ip_exceeds_mtu(skb: &Skb, mtu: u32) -> bool {
+    let fragment = skb.parts.iter().max().map_or(0, |data| data + IP_LEN);
+    skb.len > mtu && skb.df && (fragment > mtu || !skb.ignore_df)
 }

@@ -74,6 +74,10 @@ fn route<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: &mut Skb) -> bool {
         Ok((dst, src)) => {
             skb.route = Some(dst);
             skb.src = src;
+            // __ip_make_skb(): `mc_ttl` of a socket that nobody told otherwise.
+            if skb.dst.is_multicast() {
+                skb.ttl = 1;
+            }
             advertise_mss(ns, skb);
             true
         }

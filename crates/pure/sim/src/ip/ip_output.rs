@@ -41,7 +41,7 @@ fn to_self<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: &Skb) {
     if nf_hook(eng, ns, Hook::PostRouting, &mut copy, 0, skb.dev) == Hooked::Drop {
         return;
     }
-    copy.pkt_type = PktType::Broadcast;
+    copy.pkt_type = PktType::Loopback;
     copy.icmp_locked = false;
     eng.push(Item::Loopback {
         netns: ns.id,
@@ -53,7 +53,7 @@ fn to_self<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: &Skb) {
 /// header.
 pub(crate) fn ip_fragment(skb: &Skb, mtu: u32) -> Vec<Skb> {
     let largest = skb.parts.iter().max().map(|data| data + IP_LEN);
-    let as_it_came = !skb.shared && largest.is_some_and(|l| l <= mtu);
+    let as_it_came = !skb.one_piece && largest.is_some_and(|l| l <= mtu);
     let step = largest.map_or(mtu, |l| l.min(mtu)).saturating_sub(IP_LEN) / 8 * 8;
     let data = skb.len.saturating_sub(IP_LEN);
     if step == 0 {
@@ -69,8 +69,8 @@ pub(crate) fn ip_fragment(skb: &Skb, mtu: u32) -> Vec<Skb> {
         };
         let mut part = skb.clone();
         part.parts.clear();
-        // ip_fraglist_init(), ip_frag_next(): they begin the flags anew.
-        part.df = false;
+        // ip_fraglist_init() begins the flags anew; ip_frag_next() knows IPSKB_FRAG_PMTU.
+        part.df = skb.df && !as_it_came && !skb.parts.is_empty();
         part.len = IP_LEN + length;
         let more = more_behind || offset + length < data;
         part.frag = Some((start + offset as u16, more)).filter(|f| *f != (0, false));

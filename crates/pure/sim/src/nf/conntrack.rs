@@ -3,29 +3,46 @@
 //! Kernel: `nf_conntrack_in()`, `resolve_normal_ct()`, `__nf_conntrack_confirm()` (`nf_conntrack_core.c`), `tcp_new()`
 //! (`nf_conntrack_proto_tcp.c`), `nf_conntrack_inet_error()` (`nf_conntrack_proto_icmp.c`), `nf_conntrack_attach()`.
 
+use super::conntrack_alloc::nf_conntrack_alloc;
+use super::conntrack_find::{Found, Look, clashes, nf_conntrack_find_get};
 use super::conntrack_tcp::{self, Go, Index, TcpState};
+use super::nf_hook::Hooked;
 use crate::engine::Engine;
-use crate::skb::{CtInfo, CtRef, Flaw, L4, Skb, Tuple};
+use crate::reason::{DropReason, Stage};
+use crate::skb::{CtInfo, CtRef, Flaw, L4, Skb};
 use crate::state::Conn;
-use netwhy_model::Netns;
+use netwhy_model::conn::Zones;
+use netwhy_model::netfilter::{CtZone, ZoneId};
+use netwhy_model::{GapId, Netns};
 
-pub(crate) fn nf_conntrack_in(eng: &mut Engine<'_>, ns: &Netns, skb: &mut Skb) {
+pub(crate) fn nf_conntrack_in(eng: &mut Engine<'_>, ns: &Netns, skb: &mut Skb) -> Hooked {
     // Seen before (loopback, or an error that carries its connection), or told not to track.
     if skb.ct.is_some() || skb.untracked {
-        return;
+        return Hooked::Accept;
     }
+    let zones = nf_ct_zone_tmpl(skb.template.take(), skb.mark);
     if skb.icmp_error().is_some() {
-        error(eng, ns, skb);
-        return;
+        return error(eng, ns, zones, skb);
     }
     if !is_valid(skb) {
-        return;
+        return Hooked::Accept;
     }
     let tuple = skb.tuple();
-    let found = find(eng, ns, tuple).and_then(|(entry, reply)| of_its_type(eng, entry, reply, skb));
+    let exact = is_exact(eng, skb);
+    let look = Look {
+        zones,
+        tuple,
+        reply: is_answer(skb),
+        exact,
+    };
+    let found = match nf_conntrack_find_get(eng, ns, &look) {
+        Found::Unknown(gap) => return unknown(eng, ns, skb, gap),
+        Found::Entry(entry, reply) => Some((entry, reply)),
+        Found::Nothing => None,
+    };
     if let Some((entry, reply)) = found {
         if known(eng, entry, reply, skb) {
-            return;
+            return Hooked::Accept;
         }
         // A closed connection is opened again (`-NF_REPEAT`).
         eng.conns[entry].dead = true;
@@ -34,15 +51,22 @@ pub(crate) fn nf_conntrack_in(eng: &mut Engine<'_>, ns: &Netns, skb: &mut Skb) {
     let tcp = match &skb.l4 {
         L4::Tcp { flags, .. } => match conntrack_tcp::first(*flags, loose) {
             Some(state) => state,
-            None => return,
+            None => return Hooked::Accept,
         },
-        L4::Icmp { kind, .. } if !matches!(kind, 8 | 13 | 15 | 17) => return,
+        L4::Icmp { kind, .. } if !matches!(kind, 8 | 13 | 15 | 17) => return Hooked::Accept,
         _ => TcpState::None,
     };
+    if !nf_conntrack_alloc(eng, ns) {
+        eng.used("conntrack", Skb::CT_FULL, "");
+        eng.drop(ns, skb, Stage::NfHookSlow, DropReason::NetfilterDrop);
+        return Hooked::Drop;
+    }
     eng.conns.push(Conn {
         netns: ns.id,
         orig: tuple,
         reply: tuple.inverted(),
+        zones,
+        recorded: None,
         confirmed: false,
         seen_reply: false,
         src_done: false,
@@ -57,8 +81,10 @@ pub(crate) fn nf_conntrack_in(eng: &mut Engine<'_>, ns: &Netns, skb: &mut Skb) {
         tcp,
         last: (Index::Nothing, false),
         assured: false,
+        assured_any: false,
         dead: false,
         snat_port_any: skb.sport_any,
+        ports: None,
         marked: false,
         drew: false,
     });
@@ -67,6 +93,33 @@ pub(crate) fn nf_conntrack_in(eng: &mut Engine<'_>, ns: &Netns, skb: &mut Skb) {
         reply: false,
         info: CtInfo::New,
     });
+    Hooked::Accept
+}
+
+/// `nf_ct_zone_tmpl()`, `nf_ct_zone_id()`.
+fn nf_ct_zone_tmpl(template: Option<CtZone>, mark: u32) -> Zones {
+    let Some(zone) = template else {
+        return Zones::default();
+    };
+    let id = match zone.id {
+        ZoneId::Number(id) => id,
+        // The zone has sixteen bits, and gets the lower ones.
+        ZoneId::Mark => mark as u16,
+    };
+    Zones {
+        orig: if zone.orig { id } else { 0 },
+        reply: if zone.reply { id } else { 0 },
+    }
+}
+
+fn is_exact(eng: &Engine<'_>, skb: &Skb) -> bool {
+    eng.ports_known && skb.sport_any.is_none() && skb.dport_any.is_none()
+}
+
+/// The packet belongs to a connection of which nothing is known.
+fn unknown(eng: &mut Engine<'_>, ns: &Netns, skb: &Skb, gap: GapId) -> Hooked {
+    eng.unknown(ns, skb, Stage::NfHookSlow, gap);
+    Hooked::Drop
 }
 
 const LOOSE: &str = "net.netfilter.nf_conntrack_tcp_loose";
@@ -96,9 +149,12 @@ fn known(eng: &mut Engine<'_>, entry: usize, reply: bool, skb: &mut Skb) -> bool
         let (old, index) = (conn.tcp, conntrack_tcp::index(flags));
         match conntrack_tcp::step(reply, index, old) {
             Go::Invalid => return true,
-            Go::To(TcpState::SynSent) if matches!(old, TcpState::TimeWait | TcpState::Close) => {
-                return !(conn.last == (Index::Rst, reply) || old == TcpState::TimeWait);
+            Go::To(TcpState::SynSent)
+                if old == TcpState::TimeWait || old == TcpState::Close && conn.last == (Index::Rst, reply) =>
+            {
+                return false;
             }
+            Go::To(TcpState::SynSent) if old == TcpState::Close => conn.last = (index, reply),
             Go::Ignore => conn.last = (index, reply),
             Go::To(state) => {
                 conn.last = (index, reply);
@@ -118,66 +174,38 @@ fn known(eng: &mut Engine<'_>, entry: usize, reply: bool, skb: &mut Skb) -> bool
 }
 
 /// The type of an ICMP message is a part of its tuple: a request is no answer, not even where both ends are one.
-fn of_its_type(eng: &Engine<'_>, entry: usize, reply: bool, skb: &Skb) -> Option<(usize, bool)> {
-    let L4::Icmp { kind, .. } = skb.l4 else {
-        return Some((entry, reply));
-    };
-    let answers = matches!(kind, 0 | 14 | 16 | 18);
-    let conn = &eng.conns[entry];
-    (answers == reply || conn.orig == conn.reply).then_some((entry, answers))
-}
-
-fn find(eng: &mut Engine<'_>, ns: &Netns, tuple: Tuple) -> Option<(usize, bool)> {
-    find_exact(eng, ns, tuple).or_else(|| find_by_port(eng, ns, tuple))
-}
-
-/// Which port a translation chose is seen by an observer only: the answer shows it.
-fn find_by_port(eng: &mut Engine<'_>, ns: &Netns, tuple: Tuple) -> Option<(usize, bool)> {
-    eng.watch.as_ref()?;
-    let fits = |c: &Conn| {
-        let port = Tuple {
-            dport: tuple.dport,
-            // The identifier of an echo is both.
-            sport: if tuple.proto == 1 { tuple.sport } else { c.reply.sport },
-            ..c.reply
-        };
-        c.netns == ns.id && c.confirmed && !c.dead && c.snat_port_any.is_some() && port == tuple
-    };
-    let entry = eng.conns.iter().position(fits)?;
-    let conn = &mut eng.conns[entry];
-    conn.reply.dport = tuple.dport;
-    conn.reply.sport = tuple.sport;
-    conn.snat_port_any = None;
-    Some((entry, true))
-}
-
-fn find_exact(eng: &Engine<'_>, ns: &Netns, tuple: Tuple) -> Option<(usize, bool)> {
-    eng.conns
-        .iter()
-        .enumerate()
-        .filter(|(_, c)| c.netns == ns.id && c.confirmed && !c.dead)
-        .find_map(|(i, c)| {
-            if c.orig == tuple {
-                Some((i, false))
-            } else if c.reply == tuple {
-                Some((i, true))
-            } else {
-                None
-            }
-        })
+fn is_answer(skb: &Skb) -> Option<bool> {
+    match skb.l4 {
+        L4::Icmp { kind, .. } => Some(matches!(kind, 0 | 14 | 16 | 18)),
+        _ => None,
+    }
 }
 
 /// An ICMP error belongs to the connection of the packet inside it.
-fn error(eng: &mut Engine<'_>, ns: &Netns, skb: &mut Skb) {
-    let Some(inner) = skb.icmp_error().copied() else { return };
+fn error(eng: &mut Engine<'_>, ns: &Netns, zones: Zones, skb: &mut Skb) -> Hooked {
+    let Some(inner) = skb.icmp_error().copied() else {
+        return Hooked::Accept;
+    };
+    let exact = is_exact(eng, skb);
     // The inner packet went the other way: its inverse is what this host would see as an answer.
-    if let Some((entry, reply)) = find(eng, ns, inner.inverted()) {
-        skb.ct = Some(CtRef {
-            entry,
-            reply,
-            info: CtInfo::Related,
-        });
+    let look = Look {
+        zones,
+        tuple: inner.inverted(),
+        reply: None,
+        exact,
+    };
+    match nf_conntrack_find_get(eng, ns, &look) {
+        Found::Unknown(gap) => return unknown(eng, ns, skb, gap),
+        Found::Entry(entry, reply) => {
+            skb.ct = Some(CtRef {
+                entry,
+                reply,
+                info: CtInfo::Related,
+            });
+        }
+        Found::Nothing => {}
     }
+    Hooked::Accept
 }
 
 /// `nf_conntrack_attach()`: an error that this host makes carries the connection of the packet that caused it, confirmed or not.
@@ -192,9 +220,17 @@ pub(crate) fn attach_error(error: &mut Skb, cause: &Skb) {
     }
 }
 
-/// `__nf_conntrack_confirm()`: by a packet of the original direction only, not by the error that one caused.
-pub(crate) fn confirm(eng: &mut Engine<'_>, skb: &Skb) {
-    if let Some(ct) = skb.ct.filter(|ct| !ct.reply) {
-        eng.conns[ct.entry].confirmed = true;
+/// `__nf_conntrack_confirm()`: by a packet of the original direction only, not by the error that one caused. What looks like
+/// another connection by now is dropped (`nf_ct_resolve_clash()`).
+pub(crate) fn confirm(eng: &mut Engine<'_>, ns: &Netns, skb: &Skb) -> Hooked {
+    let Some(ct) = skb.ct.filter(|ct| !ct.reply) else {
+        return Hooked::Accept;
+    };
+    if !eng.conns[ct.entry].confirmed && clashes(eng, ns, ct.entry) {
+        eng.used("conntrack", Skb::CT_CLASH, "");
+        eng.drop(ns, skb, Stage::NfHookSlow, DropReason::NetfilterDrop);
+        return Hooked::Drop;
     }
+    eng.conns[ct.entry].confirmed = true;
+    Hooked::Accept
 }

@@ -3,23 +3,8 @@
 //! Kernel: `tcp_conntracks[][][]`, `tcp_new()`, `nf_conntrack_tcp_packet()`, `tcp_error()`
 //! (`net/netfilter/nf_conntrack_proto_tcp.c`, 6.18). Windows are not followed: what is in the right state is in its window.
 
+pub(crate) use netwhy_model::conn::TcpState;
 use netwhy_wire::tcp::{ACK, FIN, RST, SYN};
-
-/// `enum tcp_conntrack`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum TcpState {
-    #[default]
-    None,
-    SynSent,
-    SynRecv,
-    Established,
-    FinWait,
-    CloseWait,
-    LastAck,
-    TimeWait,
-    Close,
-    SynSent2,
-}
 
 /// What a packet does to a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,9 +66,8 @@ pub(crate) fn step(reply: bool, index: Index, old: TcpState) -> Go {
             _ => Go::Invalid,
         },
         (Index::SynAck, false) => match old {
-            None | SynSent => Go::Invalid,
-            SynSent2 => Go::To(SynRecv),
-            _ => Go::Ignore,
+            SynRecv | SynSent2 => Go::To(SynRecv),
+            _ => Go::Invalid,
         },
         (Index::SynAck, true) => match old {
             None => Go::Invalid,

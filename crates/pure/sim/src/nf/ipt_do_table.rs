@@ -48,10 +48,10 @@ pub(crate) fn ipt_do_table<'a>(
         return TableVerdict::Accept;
     };
     let packet = (skb.dst, skb.proto(), skb.ports().map_or(0, |p| p.1));
-    let linear = eng.options.linear;
+    let (linear, any_port) = (eng.options.linear, skb.dport_any.is_some());
     let walk = |chain: ChainId| -> Candidates<'a> {
         let chain = &table.chains[chain.0 as usize];
-        match linear {
+        match linear || any_port {
             true => chain.every(),
             false => chain.candidates(packet.0, packet.1, packet.2),
         }
@@ -112,8 +112,9 @@ fn policy(table: &Table, number: u32, base: ChainId) -> TableVerdict {
 }
 
 fn hits<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: &Skb, links: Links, place: RuleRef, hook: Hook) -> bool {
-    let rule = &ns.netfilter.tables[place.table as usize].chains[place.chain.0 as usize].rules[place.rule as usize];
-    match rule_hits(eng, ns, rule, skb, links) {
+    let table = &ns.netfilter.tables[place.table as usize];
+    let rule = &table.chains[place.chain.0 as usize].rules[place.rule as usize];
+    match rule_hits(eng, ns, rule, table.backend, skb, links) {
         Hit::Yes => true,
         Hit::No => false,
         Hit::Unknown(gap) => {
@@ -178,8 +179,15 @@ fn apply<'a>(
             Go::Next
         }
         Target::NoTrack => {
-            if skb.ct.is_none() && !skb.attached {
+            if is_unattached(skb) {
                 skb.untracked = true;
+                note(eng, skb);
+            }
+            Go::Next
+        }
+        Target::Ct(zone) => {
+            if is_unattached(skb) {
+                skb.template = Some(*zone);
                 note(eng, skb);
             }
             Go::Next
@@ -230,6 +238,11 @@ fn apply<'a>(
             }
         }
     }
+}
+
+/// `xt_ct_target()`: what has a connection keeps it, and so does what an earlier rule said.
+fn is_unattached(skb: &Skb) -> bool {
+    skb.ct.is_none() && !skb.attached && !skb.untracked && skb.template.is_none()
 }
 
 /// `connmark_tg()` (`net/netfilter/xt_connmark.c`).

@@ -1,6 +1,8 @@
 //! Netfilter: hooks, iptables, connection tracking, address translation (6.18).
 
 mod conntrack;
+mod conntrack_alloc;
+mod conntrack_find;
 pub(crate) mod conntrack_tcp;
 mod ipt_do_table;
 mod nat;

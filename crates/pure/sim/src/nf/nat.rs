@@ -3,6 +3,7 @@
 //! Kernel: `nf_nat_inet_fn()`, `nf_nat_setup_info()`, `nf_nat_packet()` (`nf_nat_core.c`), `nf_nat_icmp_reply_translation()`
 //! (`nf_nat_proto.c`), `nf_nat_masquerade_ipv4()` (`nf_nat_masquerade.c`). Kernel-facts traps 1, 5, 6, 8.
 
+use super::conntrack_find::{nf_conntrack_tuple_taken, nf_nat_used_tuple_new};
 use super::ipt_do_table::{TableVerdict, ipt_do_table};
 use super::nf_hook::{Hooked, Links, drop_stage, unknown_rules};
 use crate::engine::Engine;
@@ -15,6 +16,10 @@ use netwhy_model::Netns;
 use netwhy_model::netfilter::{Hook, HookEntry, HookFn, NatRange, Ports, Target};
 use netwhy_wire::icmp;
 use std::net::Ipv4Addr;
+
+const ICMP: u8 = 1;
+const TCP: u8 = 6;
+const UDP: u8 = 17;
 
 /// What `nf_nat_l4proto_unique_tuple()` chooses from for an unprivileged port.
 const UNPRIVILEGED: Ports = (1024, u16::MAX);
@@ -77,8 +82,8 @@ pub(crate) fn nf_nat_inet_fn<'a>(
             }
         }
         set_done(eng, ct.entry, src);
-        if src {
-            free_tuple(eng, ct.entry);
+        if src || eng.conns[ct.entry].orig.proto == ICMP {
+            get_unique_tuple(eng, ns, ct.entry, src);
         }
         eng.conns[ct.entry].drew |= eng.oracle.choices() > choices;
         eng.conns[ct.entry].marked |= mark != skb.mark;
@@ -102,24 +107,56 @@ fn untouched(conn: &Conn) -> bool {
     conn.src_done && conn.dst_done && !conn.snat && !conn.dnat
 }
 
-/// `nf_nat_l4proto_unique_tuple()`: where another connection's answers look the same, this one gets another source port.
-fn free_tuple(eng: &mut Engine<'_>, entry: usize) {
-    let (netns, reply) = (eng.conns[entry].netns, eng.conns[entry].reply);
-    let taken = |eng: &Engine<'_>, dport: u16| {
-        let wanted = Tuple { dport, ..reply };
-        let same = |c: &Conn| c.reply == wanted || c.orig == wanted;
-        let other = |(i, c): (usize, &Conn)| i != entry && c.netns == netns && c.confirmed && !c.dead && same(c);
-        eng.conns.iter().enumerate().any(other)
-    };
-    if reply.proto == 1 || !taken(eng, reply.dport) {
+/// `get_unique_tuple()`, `nf_nat_l4proto_unique_tuple()`: where another connection's answers look the same, this one gets
+/// another source port, of those that SNAT names or of its own class. The number of an echo is looked at on either side.
+fn get_unique_tuple(eng: &mut Engine<'_>, ns: &Netns, entry: usize, src: bool) {
+    let conn = &eng.conns[entry];
+    let (reply, wanted, moved) = (conn.reply, conn.ports, conn.snat);
+    // One port is one port, free or not.
+    if wanted.is_some_and(|(low, high)| low == high) {
         return;
     }
-    let drawn = drawn_from(eng);
-    let free = (1024..u16::MAX).rev().find(|port| !taken(eng, *port));
+    let used = match src && !moved {
+        true => nf_nat_used_tuple_new(eng, ns, entry, reply),
+        false => nf_conntrack_tuple_taken(eng, ns, entry, reply),
+    };
+    if !used {
+        return;
+    }
+    let (low, high) = match (reply.proto, wanted) {
+        (_, Some(ports)) => ports,
+        (ICMP, None) => (0, u16::MAX),
+        (TCP | UDP, None) => match reply.dport {
+            ..512 => (1, 511),
+            512..1024 => (600, 1023),
+            _ => UNPRIVILEGED,
+        },
+        // Nothing else has what could be changed.
+        _ => return,
+    };
+    eng.used("conntrack", Skb::CT_TAKEN, "");
+    let with = |port: u16| Tuple {
+        dport: port,
+        sport: if reply.proto == ICMP { port } else { reply.sport },
+        ..reply
+    };
+    let mut ports = low..=high;
+    let is_free = |port: &u16| !nf_conntrack_tuple_taken(eng, ns, entry, with(*port));
+    // Where the destination is looked at, the first that is free; else any, and the last stands for them.
+    let free = if src { ports.rfind(is_free) } else { ports.find(is_free) };
+    let any = if eng.watch.is_some() || wanted.is_some() || reply.proto == ICMP {
+        (low, high)
+    } else {
+        EPHEMERAL
+    };
     let conn = &mut eng.conns[entry];
-    conn.reply.dport = free.unwrap_or(reply.dport);
-    conn.snat = true;
-    conn.snat_port_any = Some(drawn);
+    conn.reply = with(free.unwrap_or(reply.dport));
+    if src {
+        conn.snat = true;
+        conn.snat_port_any = Some(any);
+    } else {
+        conn.dnat = true;
+    }
 }
 
 fn set_done(eng: &mut Engine<'_>, entry: usize, src: bool) {
@@ -153,6 +190,7 @@ fn nf_nat_packet(eng: &mut Engine<'_>, ns: &Netns, hook: Hook, skb: &mut Skb) {
     } else {
         skb.dst = target.dst;
         skb.set_ports(None, Some(target.dport));
+        skb.dport_any = None;
     }
     note_change(eng, ns, skb, before, ct.reply);
 }
@@ -348,6 +386,7 @@ fn setup_src(eng: &mut Engine<'_>, skb: &Skb, range: &NatRange) {
     };
     let drawn = drawn_from(eng);
     let conn = &mut eng.conns[ct.entry];
+    conn.ports = ports;
     conn.reply.dst = addr;
     if let Some((low, high)) = ports.filter(|_| !port_stays) {
         // Any of the range; the first stands for them.

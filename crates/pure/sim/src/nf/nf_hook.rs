@@ -65,14 +65,16 @@ pub(crate) fn nf_hook<'a>(
         if run(eng, ns, hook, skb, links, &entries[..before]) == Hooked::Drop {
             return Hooked::Drop;
         }
-        nf_conntrack_in(eng, ns, skb);
+        if nf_conntrack_in(eng, ns, skb) == Hooked::Drop {
+            return Hooked::Drop;
+        }
         eng.used("conntrack", skb.ct_name(), "");
     }
     if run(eng, ns, hook, skb, links, &entries[before..]) == Hooked::Drop {
         return Hooked::Drop;
     }
     if tracked && matches!(hook, Hook::LocalIn | Hook::PostRouting) {
-        confirm(eng, skb);
+        return confirm(eng, ns, skb);
     }
     Hooked::Accept
 }

@@ -9,6 +9,7 @@
 mod index;
 mod matches;
 mod nat;
+mod recorded;
 mod routes;
 mod small;
 mod unknown;

@@ -113,6 +113,11 @@ pub fn ask_with(cluster: &Cluster, proto: u8, to: &str, options: &Options) -> Tr
     trace(cluster, &flow, options)
 }
 
+/// Where gaps are.
+pub fn names(cluster: &Cluster, gaps: &[netwhy_model::GapId]) -> Vec<String> {
+    gaps.iter().map(|g| cluster.gaps.get(*g).path.clone()).collect()
+}
+
 /// The one thing that happens.
 pub fn sees(cluster: &Cluster, proto: u8, to: &str) -> ClientSees {
     let answer = ask(cluster, proto, to);

@@ -1,6 +1,6 @@
 //! What was not read: tried both ways, certain where it does not matter, named where it decides.
 
-use crate::small::{ask, ask_with, bundle, cluster, table};
+use crate::small::{ask, ask_with, bundle, cluster, names, table};
 use netwhy_model::Cluster;
 use netwhy_sim::{ClientSees, HOOK_ORDER, Options, Trace};
 
@@ -11,10 +11,6 @@ fn without(path: &str, line: &str) -> Cluster {
     assert_eq!(kept.len() + 1, text.lines().count(), "{line}");
     snapshot.insert(path, kept.join("\n"));
     Cluster::build(snapshot)
-}
-
-fn names(cluster: &Cluster, gaps: &[netwhy_model::GapId]) -> Vec<String> {
-    gaps.iter().map(|g| cluster.gaps.get(*g).path.clone()).collect()
 }
 
 const SYSCTLS: &str = "nodes/r/host/sysctl.txt";

@@ -28,7 +28,7 @@ pub struct Entry {
     pub mark: Option<u32>,
     /// Zone; `None` = 0.
     pub zone: Option<u16>,
-    /// What else is printed, `key=value`, in its order: `use=1`, `id=..`, `secctx=..`, `zone-orig=..`.
+    /// What else is printed, `key=value`, in its order: `use=1`, `id=..`, `secctx=..`.
     pub other: Vec<String>,
     /// Line, from 1.
     pub line: u32,
@@ -45,6 +45,8 @@ pub struct Tuple {
     pub l4: L4,
     /// Packets and bytes, where accounting is on.
     pub counters: Option<(u64, u64)>,
+    /// Zone of this direction alone (`zone-orig=`, `zone-reply=`).
+    pub zone: Option<u16>,
 }
 
 /// The protocol's part of a tuple.
@@ -103,6 +105,7 @@ struct Half {
     numbers: [Option<u32>; 7],
     packets: Option<u64>,
     bytes: Option<u64>,
+    zone: Option<u16>,
 }
 
 const KEYS: [&str; 7] = ["sport", "dport", "type", "code", "id", "srckey", "dstkey"];
@@ -132,6 +135,7 @@ impl Half {
             dst: self.dst?,
             l4,
             counters: self.packets.zip(self.bytes),
+            zone: self.zone,
         })
     }
 
@@ -141,6 +145,7 @@ impl Half {
             "dst" if self.dst.is_none() => self.dst = Some(value.parse().ok()?),
             "packets" if self.packets.is_none() => self.packets = Some(value.parse().ok()?),
             "bytes" if self.bytes.is_none() => self.bytes = Some(value.parse().ok()?),
+            "zone-orig" | "zone-reply" if self.zone.is_none() => self.zone = Some(value.parse().ok()?),
             // Where no ICMP type stands it is the entry's.
             "id" if self.numbers.get(2).copied().flatten().is_none() => return None,
             _ => {
@@ -256,11 +261,11 @@ fn write_entry(out: &mut String, entry: &Entry) -> fmt::Result {
     if let Some(state) = &entry.state {
         write!(out, " {state}")?;
     }
-    write_tuple(out, &entry.orig)?;
+    write_tuple(out, &entry.orig, "zone-orig")?;
     if entry.unreplied {
         out.push_str(" [UNREPLIED]");
     }
-    write_tuple(out, &entry.reply)?;
+    write_tuple(out, &entry.reply, "zone-reply")?;
     if entry.assured {
         out.push_str(" [ASSURED]");
     }
@@ -279,13 +284,16 @@ fn write_entry(out: &mut String, entry: &Entry) -> fmt::Result {
     Ok(())
 }
 
-fn write_tuple(out: &mut String, tuple: &Tuple) -> fmt::Result {
+fn write_tuple(out: &mut String, tuple: &Tuple, zone: &str) -> fmt::Result {
     write!(out, " src={} dst={}", tuple.src, tuple.dst)?;
     match tuple.l4 {
         L4::Ports { sport, dport } => write!(out, " sport={sport} dport={dport}")?,
         L4::Icmp { kind, code, id } => write!(out, " type={kind} code={code} id={id}")?,
         L4::Gre { srckey, dstkey } => write!(out, " srckey={srckey:#x} dstkey={dstkey:#x}")?,
         L4::None => {}
+    }
+    if let Some(number) = tuple.zone {
+        write!(out, " {zone}={number}")?;
     }
     match tuple.counters {
         Some((packets, bytes)) => write!(out, " packets={packets} bytes={bytes}"),
@@ -305,13 +313,15 @@ ipv6     10 icmpv6   58 29 src=fe80::1 dst=fe80::2 type=128 code=0 id=1 src=fe80
 ipv4     2 unknown  112 599 src=10.0.0.1 dst=224.0.0.18 [UNREPLIED] src=224.0.0.18 dst=10.0.0.1 mark=0 use=1
 ipv4     2 gre      47 17999 src=1.0.0.1 dst=1.0.0.2 srckey=0x0 dstkey=0x7 src=1.0.0.2 dst=1.0.0.1 srckey=0x7 dstkey=0x0 [ASSURED] mark=0 use=1
 ipv4     2 tcp      6 src=10.0.0.1 dst=10.0.0.2 sport=1 dport=2 src=10.0.0.2 dst=10.0.0.1 sport=2 dport=1 [OFFLOAD] mark=0 use=2
+ipv4     2 udp      17 29 src=10.9.0.1 dst=10.9.0.1 sport=46431 dport=99 zone-orig=5 packets=1 bytes=29 [UNREPLIED] src=10.9.0.1 dst=10.9.0.1 sport=99 dport=46431 packets=0 bytes=0 mark=0 use=1
+ipv4     2 udp      17 29 src=10.9.0.1 dst=10.9.0.1 sport=33750 dport=98 packets=1 bytes=29 [UNREPLIED] src=10.9.0.1 dst=10.9.0.1 sport=98 dport=33750 zone-reply=7 packets=0 bytes=0 mark=0 use=1
 ipv4     2 tcp      6 9 CLOSE src=10.0.0.1 dst=10.0.0.2 sport=1 dport=2 src=10.0.0.2 dst=10.0.0.1 sport=2 dport=1 use=1 id=77
 ";
 
     #[test]
     fn there_and_back() {
         let (entries, problems) = parse(TEXT);
-        assert_eq!((entries.len(), problems), (8, vec![]));
+        assert_eq!((entries.len(), problems), (10, vec![]));
         assert_eq!(print(&entries), TEXT);
         let [tcp, udp, icmp, ..] = entries.as_slice() else {
             panic!()
@@ -327,6 +337,8 @@ ipv4     2 tcp      6 9 CLOSE src=10.0.0.1 dst=10.0.0.2 sport=1 dport=2 src=10.0
             }
         );
         assert_eq!(icmp.other, ["use=1", "id=912384"]);
+        let zones: Vec<_> = entries.iter().map(|e| (e.orig.zone, e.reply.zone)).collect();
+        assert_eq!(zones[7..9], [(Some(5), None), (None, Some(7))]);
     }
 
     #[test]

@@ -126,6 +126,13 @@ pub(super) fn fact(cluster: &Cluster, o: &Outcome) -> String {
         Some(DropReason::DevReady) => "the device is down".to_owned(),
         Some(DropReason::PktTooBig) => "larger than the MTU, and DF is set".to_owned(),
         Some(DropReason::IpLocalSource) => "the source is one of its own addresses".to_owned(),
+        // No rule says so: connection tracking does.
+        Some(DropReason::NetfilterDrop) if o.end.stage == Stage::NfHookSlow => match ns.conntrack_room() {
+            Some((count, max)) if max > 0 && count >= max => {
+                format!("the connection table is full: nf_conntrack_count = {count}, nf_conntrack_max = {max}")
+            }
+            _ => String::new(),
+        },
         _ => String::new(),
     }
 }

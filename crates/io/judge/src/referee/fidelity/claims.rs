@@ -184,6 +184,7 @@ pub(super) const CLAIMS: &[(&str, &str, Claim, &str)] = &[
     ),
     ("target", "NETMAP", Exact, BOTH),
     ("target", "CT notrack", Exact, TRAPS),
+    ("target", "CT zone", Exact, TRAPS),
     ("target", "TOS, DSCP", Exact, TRAPS),
     ("target", "TTL", Exact, TRAPS),
     ("target", "TCPMSS", Exact, TRAPS),
@@ -218,6 +219,34 @@ pub(super) const CLAIMS: &[(&str, &str, Claim, &str)] = &[
         TRAPS,
     ),
     ("conntrack", "UNTRACKED", Exact, TRAPS),
+    (
+        "conntrack",
+        "recorded before",
+        Partly(
+            "what closed a connection, and how old it is, stands in no snapshot; nor whether it is from before the nat rules",
+        ),
+        TRAPS,
+    ),
+    (
+        "conntrack",
+        "another port, as one is taken",
+        Partly("which port is taken is chance; that of another connection of the same client is not looked for first"),
+        TRAPS,
+    ),
+    (
+        "conntrack",
+        "a clash with another",
+        Partly("the kernel lets some of UDP pass"),
+        TRAPS,
+    ),
+    (
+        "conntrack",
+        "a full table",
+        Partly(
+            "whether it finds one to forget among those that are not assured is chance; measured by hand, lab note 0011",
+        ),
+        "",
+    ),
     ("route", "unicast", Exact, BOTH),
     ("route", "local", Exact, BOTH),
     ("route", "broadcast", Exact, TRAPS),

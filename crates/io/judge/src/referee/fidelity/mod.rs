@@ -44,6 +44,19 @@ pub struct Figures {
     pub counts: BTreeMap<String, (u64, u64)>,
 }
 
+/// What is met less often than this varies too much to be compared.
+const EXPECTED_MIN: u64 = 200;
+/// So many packets of a hundred may come to one end.
+const SHARE_MAX: u64 = 40;
+
+/// The figures that are stored.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn stored(root: &Path) -> io::Result<Figures> {
+    Ok(serde_json::from_str(&std::fs::read_to_string(root.join(FILES[1]))?)?)
+}
+
 /// One part of the model.
 pub struct Area {
     /// As the counts name it.
@@ -109,6 +122,26 @@ impl Figures {
         }
     }
 
+    /// What the worlds of a run have become poorer in since these figures were stored: names that are met less than half
+    /// as often, and an end that more than 40 of 100 packets come to.
+    #[must_use]
+    pub fn poorer(&self, sum: &Summary) -> Vec<String> {
+        let mut all = Vec::new();
+        let packets = sum.packets.max(1);
+        for (key, (stored, _)) in &self.counts {
+            let now = sum.features.get(key).copied().unwrap_or(0);
+            let expected = stored * packets / self.packets.max(1);
+            if expected >= EXPECTED_MIN && now < expected / 2 {
+                all.push(format!("{key}: {now} times, {expected} expected"));
+            }
+        }
+        let ends = sum.features.iter().filter(|(key, _)| key.starts_with("end "));
+        for (key, count) in ends.filter(|(_, n)| **n * 100 > packets * SHARE_MAX) {
+            all.push(format!("{key}: {count} of {packets} packets"));
+        }
+        all
+    }
+
     fn count(&self, key: &str) -> (u64, u64) {
         self.counts.get(key).copied().unwrap_or_default()
     }
@@ -130,8 +163,7 @@ impl Figures {
 /// # Errors
 /// A file cannot be read or written.
 pub fn again(root: &Path) -> io::Result<()> {
-    let figures = std::fs::read_to_string(root.join(FILES[1]))?;
-    write(root, &serde_json::from_str(&figures)?)
+    write(root, &stored(root)?)
 }
 
 /// Writes both files below the root of the repository.

@@ -87,6 +87,7 @@ fn row(text: &mut String, figures: &Figures, area: &Area, name: &str) {
 mod tests {
     use super::*;
     use crate::referee::fidelity::FILES;
+    use crate::referee::packets::Summary;
     use std::path::Path;
 
     #[test]
@@ -99,6 +100,30 @@ mod tests {
             "docs/fidelity.md is not what docs/fidelity-figures.json gives: \
              cargo test -p netwhy-judge --test referee -- --fidelity --stored"
         );
+    }
+
+    #[test]
+    fn worlds_that_become_poorer_are_told() {
+        let stored = Figures {
+            packets: 1000,
+            counts: [
+                ("match tcp hit".to_owned(), (400, 9)),
+                ("match udp hit".to_owned(), (9, 9)),
+            ]
+            .into(),
+            ..Figures::default()
+        };
+        let run = |tcp, dropped| Summary {
+            packets: 2000,
+            features: [("match tcp hit".to_owned(), tcp), ("end NO_SOCKET".to_owned(), dropped)].into(),
+            ..Summary::default()
+        };
+        assert!(stored.poorer(&run(400, 800)).is_empty());
+        let told = [
+            "match tcp hit: 399 times, 800 expected",
+            "end NO_SOCKET: 801 of 2000 packets",
+        ];
+        assert_eq!(stored.poorer(&run(399, 801)), told);
     }
 
     #[test]

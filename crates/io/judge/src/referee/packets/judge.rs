@@ -98,7 +98,8 @@ const REDIRECT: (&str, &str) = ("peer", "redirect");
 type Asked = BTreeSet<(String, Ipv4Addr)>;
 
 fn by_ip_error(seen: &Reaction) -> bool {
-    seen.drops.iter().any(|d| d.ends_with("@ip_error"))
+    let mut all = seen.drops.iter().chain(&seen.perhaps);
+    all.any(|d| d.ends_with("@ip_error"))
 }
 
 /// Compares the reaction to the last frame, given what was seen of the earlier ones.
@@ -168,6 +169,9 @@ pub fn say(seen: &Reaction) -> String {
     for drop in &seen.drops {
         let _ = write!(text, "{drop} ");
     }
+    for drop in &seen.perhaps {
+        let _ = write!(text, "({drop}) ");
+    }
     text.trim_end().to_owned()
 }
 
@@ -211,6 +215,7 @@ fn differs(node: &Node, events: &[Event], seen: &Reaction, asked: &Asked) -> Opt
     let mut left: Vec<&(String, Frame, Vec<u8>)> = seen.sent.iter().collect();
     let mut drops: Vec<&String> = seen.drops.iter().collect();
     let mut requests: Vec<&(String, Ipv4Addr, Ipv4Addr)> = seen.asked.iter().collect();
+    let mut perhaps: Vec<&String> = seen.perhaps.iter().collect();
     let mut missing = Vec::new();
     let mut met: Vec<&(String, Ipv4Addr, Ipv4Addr)> = Vec::new();
     for event in events {
@@ -239,8 +244,13 @@ fn differs(node: &Node, events: &[Event], seen: &Reaction, asked: &Asked) -> Opt
             } => {}
             Event::Dropped { stage, reason, .. } => {
                 let text = say_drop(*stage, *reason);
-                match drops.iter().position(|d| **d == text) {
-                    Some(at) => drop(drops.remove(at)),
+                let list = if drops.contains(&&text) {
+                    &mut drops
+                } else {
+                    &mut perhaps
+                };
+                match list.iter().position(|d| **d == text) {
+                    Some(at) => drop(list.remove(at)),
                     None => missing.push(text),
                 }
             }
@@ -268,11 +278,17 @@ fn say_drop(stage: Stage, reason: DropReason) -> String {
 }
 
 /// Ends of packets that were used, or were never a packet of a wire.
-fn is_noise(drop: &str) -> bool {
+pub(super) fn is_noise(drop: &str) -> bool {
     let (reason, function) = drop.split_once('@').unwrap_or_default();
     matches!(
         reason,
-        "QUEUE_PURGE" | "SOCKET_CLOSE" | "CONSUMED" | "NEIGH_FAILED" | "TCP_OLD_DATA" | "TCP_OLD_ACK"
+        "QUEUE_PURGE"
+            | "NEIGH_QUEUEFULL"
+            | "SOCKET_CLOSE"
+            | "CONSUMED"
+            | "NEIGH_FAILED"
+            | "TCP_OLD_DATA"
+            | "TCP_OLD_ACK"
     ) || matches!(function, "udp_destruct_common" | "skb_release_data")
 }
 

@@ -1,5 +1,6 @@
 //! A topology that stands, with the rules of the moment: injected frames, and all that is seen of them.
 
+use super::packet::{Body, Packet};
 use super::sets::CHANGED;
 use crate::world::{Drops, Recipe, World};
 use netwhy_model::link::LinkKind;
@@ -23,6 +24,8 @@ pub struct Reaction {
     pub asked: Vec<(String, Ipv4Addr, Ipv4Addr)>,
     /// `REASON@function`.
     pub drops: Vec<String>,
+    /// The same, but perhaps of a packet of somebody else on this processor.
+    pub perhaps: Vec<String>,
 }
 
 /// One namespace with TAP devices.
@@ -36,6 +39,8 @@ pub struct Node {
     legacy: bool,
     /// A rule of the moment changes a set.
     changes: bool,
+    /// Connections were read.
+    recorded: bool,
     netfilter: NfNetlink,
     /// Proxy neighbours, address and link: no member of a bundle lists them.
     proxies: Vec<(Ipv4Addr, String)>,
@@ -75,38 +80,58 @@ impl Node {
             legacy,
             changes: false,
             proxies: Vec::new(),
+            recorded: false,
         };
         node.proxies = lines.iter().filter_map(|l| proxy(l)).collect();
         node.open_taps();
         Ok(node)
     }
 
-    /// Replaces all rules by those of these lines (tools `iptables` and `legacy`), and reads them back.
+    /// Forgets neighbours that did not answer, and replaces all rules by those of these lines (tools `iptables` and `legacy`), and reads them back.
     ///
     /// # Errors
     /// A rule is refused.
-    pub fn load(&mut self, lines: &[String]) -> Result<(), String> {
+    pub fn load(&mut self, lines: &[String], drops: &mut Drops) -> Result<(), String> {
+        // What waits for a neighbour is charged to the socket of ICMP, which in the end sends nothing any more. Some of it
+        // now has errors sent about it.
+        self.run(&["ip", "neigh", "flush", "nud", "incomplete"], "")?;
         let of = |tool: &str| -> Vec<&str> {
             let head = format!("n {tool} ");
             lines.iter().filter_map(|l| l.strip_prefix(head.as_str())).collect()
         };
         let (nft, legacy) = (of("iptables"), of("legacy"));
-        self.changes = lines.iter().any(|l| l.contains(" -j SET "));
+        // Those of the rules before too: they have seen errors about what waited for a neighbour.
+        self.changes |= lines.iter().any(|l| l.contains(" -j SET "));
         self.restore("iptables-nft-restore", &nft)?;
         if self.legacy || !legacy.is_empty() {
             self.legacy = true;
             self.restore("iptables-legacy-restore", &legacy)?;
         }
-        self.read_rules()
+        self.read_rules()?;
+        self.look(drops)?;
+        self.forget_elements()
     }
 
-    /// Before a conversation: what earlier ones did to sets is undone, and their connections are gone. One of a protocol
-    /// without ports would stand in the way of the next of its kind, and a number that SNAT drew be met again.
+    /// After a conversation of these packets: what it did to sets is undone. Its connection is forgotten if it had no ports
+    /// of its own: it would stand in the way of the next of its kind, and a number that a translation drew be met again.
+    /// (Others cannot be met; and forgetting walks the whole table of the kernel.)
     ///
     /// # Errors
     /// A command fails.
-    pub fn forget(&self) -> Result<(), String> {
-        self.netfilter.forget_connections().map_err(|e| e.to_string())?;
+    pub fn forget(&mut self, packets: &[Packet]) -> Result<(), String> {
+        if packets
+            .iter()
+            .any(|p| !matches!(p.body, Body::Tcp { .. } | Body::Udp { .. } | Body::Arp(_)))
+        {
+            self.netfilter.forget_connections().map_err(|e| e.to_string())?;
+        }
+        if std::mem::take(&mut self.recorded) {
+            self.set_connections(String::new())?;
+        }
+        self.forget_elements()
+    }
+
+    fn forget_elements(&self) -> Result<(), String> {
         match self.changes {
             true => self.run(&["ipset", "flush", CHANGED], "").map(drop),
             false => Ok(()),
@@ -134,6 +159,27 @@ impl Node {
             self.run(&["bridge", "-batch", "-"], &again)?;
         }
         Ok(())
+    }
+
+    /// Whether what the simulator needs of the past is its connections alone: no set is changed.
+    pub fn may_be_recorded(&self) -> bool {
+        !self.changes
+    }
+
+    /// Reads the connections of the moment: the simulator begins with these, as with those of a snapshot.
+    ///
+    /// # Errors
+    /// The command fails.
+    pub fn record(&mut self) -> Result<(), String> {
+        let text = self.run(&["conntrack", "-L", "-o", "extended", "-f", "ipv4"], "")?;
+        self.recorded = true;
+        self.set_connections(text)
+    }
+
+    fn set_connections(&mut self, text: String) -> Result<(), String> {
+        let path = format!("{}/conntrack.txt", self.cluster.ns(self.netns).dir);
+        self.snapshot.insert(path, text);
+        self.rebuild()
     }
 
     fn restore(&self, program: &str, lines: &[&str]) -> Result<(), String> {
@@ -186,6 +232,10 @@ impl Node {
             let path = format!("{}/{member}", self.cluster.ns(self.netns).dir);
             self.snapshot.insert(path, text);
         }
+        self.rebuild()
+    }
+
+    fn rebuild(&mut self) -> Result<(), String> {
         self.cluster = Cluster::build(self.snapshot.clone());
         self.netns = self.world.id(&self.cluster, NAME)?;
         self.open_taps();
@@ -245,8 +295,16 @@ impl Node {
         let tap = self.world.taps.iter().find(|(_, name, _)| name == link);
         let (_, _, tap) = tap.ok_or_else(|| format!("no TAP device {link}"))?;
         tap.send(frame).map_err(|e| format!("{link}: {e}"))?;
+        self.look(drops)
+    }
+
+    /// What came out and was dropped since the last look.
+    fn look(&self, drops: &mut Drops) -> Result<Reaction, String> {
+        let dropped = drops.drain().map_err(|e| e.to_string())?;
+        let (perhaps, sure): (Vec<_>, Vec<_>) = dropped.into_iter().partition(|d| d.softirq);
         let mut reaction = Reaction {
-            drops: drops.drain().map_err(|e| e.to_string())?,
+            drops: sure.into_iter().map(|d| d.what).collect(),
+            perhaps: perhaps.into_iter().map(|d| d.what).collect(),
             ..Reaction::default()
         };
         let mut buffer = [0; 2048];

@@ -1,6 +1,6 @@
 //! Worlds by seed: topology, rule sets, packets; what disagrees.
 
-use super::judge::{Conversation, Residue, Verdict, compare};
+use super::judge::{Conversation, Residue, Verdict, compare, is_noise};
 use super::node::Node;
 use super::packet::{Body, Packet};
 use super::rules::{Backends, rules};
@@ -157,25 +157,24 @@ fn world(seed: u64, options: &Options, drops: &mut Drops) -> Summary {
         let backends = [Backends::Nft, Backends::Nft, Backends::Legacy, Backends::Both][random.range(0, 3) as usize];
         let lines = rules(&mut random, &topology, backends);
         let began = Instant::now();
-        if let Err(why) = node.load(&lines) {
+        if let Err(why) = node.load(&lines, drops) {
             sum.broken.push(format!("seed {seed} set {set}: {why}"));
             continue;
         }
         sum.took.0 += began.elapsed();
         sum.rule_sets += 1;
-        let case = |packets| Case {
+        residue.asked.clear();
+        let case = |(packets, recorded): Talk| Case {
             topology: topology.lines.clone(),
             rules: lines.clone(),
             packets,
+            recorded,
         };
         let began = Instant::now();
         let mut count = 0;
         let mut tally = Tally::default();
-        let mut talks: Vec<Vec<Packet>> = Vec::new();
+        let mut talks: Vec<Talk> = Vec::new();
         while count < options.packets && sum.disagreements.len() < ENOUGH {
-            if let Err(why) = node.forget() {
-                sum.broken.push(format!("seed {seed}: {why}"));
-            }
             if !known {
                 residue.known = Known::default();
                 if let Err(why) = node.unlearn(&topology.lines) {
@@ -183,6 +182,8 @@ fn world(seed: u64, options: &Options, drops: &mut Drops) -> Summary {
                 }
             }
             let mut talk = Conversation::default();
+            // What was said before the simulator began, and when that was.
+            let (mut said, mut recorded) = (Vec::new(), None);
             let mut packet = traffic.first(&mut random);
             // What waits for an answer would leave by it.
             if matches!(packet.body, Body::Arp(_)) && residue.asked.iter().any(|(_, addr)| *addr == packet.src) {
@@ -196,8 +197,9 @@ fn world(seed: u64, options: &Options, drops: &mut Drops) -> Summary {
                 }
                 packet = fragments.remove(0);
             }
-            let length = if random.one_in(2) { 1 } else { random.range(2, 4) } + fragments.len() as u32;
-            for _ in 0..length {
+            let mut length = if random.one_in(2) { 1 } else { random.range(2, 4) } + fragments.len() as u32;
+            while length > 0 {
+                length -= 1;
                 count += 1;
                 sum.packets += 1;
                 let seen = match node.inject(&packet.link, &packet.bytes(), drops) {
@@ -224,7 +226,8 @@ fn world(seed: u64, options: &Options, drops: &mut Drops) -> Summary {
                         break;
                     }
                     Verdict::Disagree(what) => {
-                        let case = case(talk.packets.clone());
+                        let all = said.iter().chain(&talk.packets).cloned().collect();
+                        let case = case((all, recorded));
                         // Whatever else runs on this processor drops packets too.
                         if (0..REPEATS).all(|_| matches!(case.judge(drops), Ok(Some(_)))) {
                             sum.disagreements.push(Disagreement { seed, what, case });
@@ -239,19 +242,37 @@ fn world(seed: u64, options: &Options, drops: &mut Drops) -> Summary {
                     packet = fragment;
                     continue;
                 }
-                let Some(next) = reply(&mut random, &seen) else { break };
+                let Some(mut next) = reply(&mut random, &seen) else {
+                    break;
+                };
+                let quiet = recorded.is_none() && after.is_some() && packet.frag.is_none() && node.may_be_recorded();
+                if quiet && random.one_in(3) {
+                    if let Err(why) = node.record() {
+                        sum.broken.push(format!("seed {seed}: {why}"));
+                        break;
+                    }
+                    next = later(&mut random, &talk.packets[0], next);
+                    said = std::mem::take(&mut talk).packets;
+                    length += 1;
+                    recorded = Some(said.len());
+                    residue.known = after.take().unwrap_or_default();
+                }
                 packet = next;
             }
             known = after.is_some();
             residue.known = after.take().unwrap_or_default();
-            talks.push(talk.packets);
+            said.append(&mut talk.packets);
+            if let Err(why) = node.forget(&said) {
+                sum.broken.push(format!("seed {seed}: {why}"));
+            }
+            talks.push((said, recorded));
         }
         sum.took.1 += began.elapsed();
         match tally.check(&mut node) {
             Ok(None) => {}
-            Ok(Some(what)) => match alone(talks, &case, drops) {
-                Some((case, what)) => sum.disagreements.push(Disagreement { seed, what, case }),
-                None => sum.unrepeated.push(format!("seed {seed} set {set}: {what}")),
+            Ok(Some(what)) => match culprit(talks, &case, drops) {
+                Ok(Some((case, what))) => sum.disagreements.push(Disagreement { seed, what, case }),
+                _ => sum.unrepeated.push(format!("seed {seed} set {set}: {what}")),
             },
             Err(why) => sum.broken.push(format!("seed {seed} set {set}: {why}")),
         }
@@ -259,16 +280,67 @@ fn world(seed: u64, options: &Options, drops: &mut Drops) -> Summary {
     sum
 }
 
-/// So many conversations are asked by themselves.
-const ALONE: usize = 40;
+/// Frames, and before which of them the simulator began, if not before the first.
+type Talk = (Vec<Packet>, Option<usize>);
 
-/// The first conversation that by itself makes the counters differ.
-fn alone(talks: Vec<Vec<Packet>>, case: &dyn Fn(Vec<Packet>) -> Case, drops: &mut Drops) -> Option<(Case, String)> {
-    talks.into_iter().take(ALONE).find_map(|packets| {
-        let case = case(packets);
-        let what = case.judge(drops).ok()??;
-        Some((case, what))
-    })
+/// What meets a recorded connection: the answer, the first frame again, or another that may look like it when it has been
+/// translated.
+fn later(random: &mut Random, first: &Packet, answer: Packet) -> Packet {
+    let mut again = first.clone();
+    again.id ^= 2;
+    match random.range(1, 4) {
+        1 => again,
+        2 => {
+            let [a, b, c, d] = first.src.octets();
+            again.src = if d == 2 { [a, b, c, 3] } else { [a, b, c, 2] }.into();
+            again
+        }
+        _ => answer,
+    }
+}
+
+/// The first conversation after which the counters differ, when they are read after each of them; alone, if that shows it
+/// too.
+fn culprit(talks: Vec<Talk>, case: &dyn Fn(Talk) -> Case, drops: &mut Drops) -> Result<Option<(Case, String)>, String> {
+    let world = case((Vec::new(), None));
+    let mut node = Node::build(&world.topology)?;
+    node.load(&world.rules, drops)?;
+    let mut residue = Residue::default();
+    let mut tally = Tally::default();
+    let mut after = None;
+    for (packets, recorded) in talks {
+        let mut talk = Conversation::default();
+        for (at, packet) in packets.iter().enumerate() {
+            if recorded == Some(at) {
+                node.record()?;
+                talk = Conversation::default();
+                residue.known = after.take().unwrap_or_default();
+            }
+            let seen = node.inject(&packet.link, &packet.bytes(), drops)?;
+            talk.packets.push(packet.clone());
+            talk.seen.push(seen.clone());
+            let verdict = compare(&node, &talk, &residue);
+            tally.add(&verdict);
+            residue.add(packet, &seen, &verdict);
+            after = Residue::after(&verdict);
+        }
+        node.forget(&packets)?;
+        if after.is_none() {
+            node.unlearn(&world.topology)?;
+        }
+        residue.known = after.take().unwrap_or_default();
+        if tally.is_void() {
+            node.load(&world.rules, drops)?;
+            tally = Tally::default();
+        } else if let Some(what) = tally.check(&mut node)? {
+            let case = case((packets, recorded));
+            return Ok(Some(match case.judge(drops) {
+                Ok(Some(alone)) => (case, alone),
+                _ => (case, format!("{what}; not by itself")),
+            }));
+        }
+    }
+    Ok(None)
 }
 
 fn takes(way: &Model) -> bool {
@@ -285,11 +357,22 @@ fn note(sum: &mut Summary, verdict: &Verdict, seen: &super::node::Reaction) {
         Verdict::Unknown(_) => "verdict unknown".to_owned(),
         Verdict::Disagree(_) => "verdict disagree".to_owned(),
     });
+    add(format!("end {}", end(seen)));
     for drop in &seen.drops {
         add(format!("seen {drop}"));
     }
     for (_, frame, _) in &seen.sent {
         add(format!("sent protocol {}", frame.proto));
+    }
+}
+
+/// What became of a packet, in one word.
+fn end(seen: &super::node::Reaction) -> &str {
+    let dropped = seen.drops.iter().chain(&seen.perhaps).find(|d| !is_noise(d));
+    match dropped {
+        Some(drop) => drop.split('@').next().unwrap_or(drop),
+        None if seen.sent.is_empty() => "kept",
+        None => "sent",
     }
 }
 

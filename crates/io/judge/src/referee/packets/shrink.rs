@@ -16,7 +16,12 @@ pub struct Case {
     pub rules: Vec<String>,
     /// Frames, in their order.
     pub packets: Vec<Packet>,
+    /// The simulator begins before this one, with the connections that were recorded then.
+    pub recorded: Option<usize>,
 }
+
+/// The line that stands for it.
+const RECORDED: &str = ">> recorded";
 
 impl Case {
     /// As a block of a file of worlds; `>` is a packet.
@@ -26,7 +31,11 @@ impl Case {
             text += line;
             text += "\n";
         }
-        for packet in &self.packets {
+        for (at, packet) in self.packets.iter().enumerate() {
+            if self.recorded == Some(at) {
+                text += RECORDED;
+                text += "\n";
+            }
             text += &format!("> {packet}\n");
         }
         text
@@ -41,9 +50,12 @@ impl Case {
             topology: Vec::new(),
             rules: Vec::new(),
             packets: Vec::new(),
+            recorded: None,
         };
         for line in lines {
-            if let Some(packet) = line.strip_prefix("> ") {
+            if line == RECORDED {
+                case.recorded = Some(case.packets.len());
+            } else if let Some(packet) = line.strip_prefix("> ") {
                 case.packets.push(packet.parse().map_err(|e| format!("{e}"))?);
             } else if is_rule(line) {
                 case.rules.push(line.clone());
@@ -61,18 +73,23 @@ impl Case {
     /// The world cannot be built.
     pub fn judge(&self, drops: &mut Drops) -> Result<Option<String>, String> {
         let mut node = Node::build(&self.topology)?;
-        node.load(&self.rules)?;
-        // What the last world left behind on its way out.
-        drops.drain().map_err(|e| e.to_string())?;
+        node.load(&self.rules, drops)?;
         let mut talk = Conversation::default();
         let mut residue = Residue::default();
         let mut tally = Tally::default();
+        let mut after = None;
         for (at, packet) in self.packets.iter().enumerate() {
+            if self.recorded == Some(at) {
+                node.record()?;
+                talk = Conversation::default();
+                residue.known = after.take().unwrap_or_default();
+            }
             let seen = node.inject(&packet.link, &packet.bytes(), drops)?;
             talk.packets.push(packet.clone());
             talk.seen.push(seen);
             let verdict = compare(&node, &talk, &residue);
-            residue.add(packet, &talk.seen[at], &verdict);
+            residue.add(packet, &talk.seen[talk.seen.len() - 1], &verdict);
+            after = Residue::after(&verdict);
             tally.add(&verdict);
             match verdict {
                 Verdict::Disagree(what) if at + 1 == self.packets.len() => return Ok(Some(what)),
@@ -104,9 +121,10 @@ pub fn shrink(case: &Case, drops: &mut Drops, budget: Duration) -> (Case, Option
         }
         _ => false,
     };
-    while best.packets.len() > 1 {
+    while best.packets.len() > 1 && best.recorded != Some(0) {
         let mut smaller = best.clone();
         smaller.packets.remove(0);
+        smaller.recorded = smaller.recorded.map(|at| at - 1);
         if !try_case(smaller, &mut best) {
             break;
         }

@@ -46,6 +46,11 @@ impl Tally {
         }
     }
 
+    /// A reaction was not known, or differed.
+    pub fn is_void(&self) -> bool {
+        self.void
+    }
+
     /// Reads the counters; the first rule that differs, with its text.
     ///
     /// # Errors

@@ -15,7 +15,18 @@ impl Drawer<'_> {
             (_, 2) if base || self.random.one_in(2) => " -j RETURN".to_owned(),
             (_, 3) => String::new(),
             (_, 4) => self.looks(place),
-            ("raw", 5..=7) => self.one(&[" -j CT --notrack", " -j NOTRACK"]).to_owned(),
+            ("raw", 5..=7) => self
+                .one(&[
+                    " -j CT --notrack",
+                    " -j NOTRACK",
+                    " -j CT --zone 1",
+                    " -j CT --zone 2",
+                    " -j CT --zone-orig 1",
+                    " -j CT --zone-reply 2",
+                    " -j CT --zone mark",
+                    " -j CT --ctevents new",
+                ])
+                .to_owned(),
             ("raw" | "mangle" | "filter", 8) => " -j DROP".to_owned(),
             ("mangle", _) => self.mangle(place, proto),
             ("nat", _) => self.nat_target(place, proto),

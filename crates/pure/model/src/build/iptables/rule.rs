@@ -65,6 +65,7 @@ pub(in crate::build) fn uses_conntrack(rule: &Rule) -> bool {
             | Target::ConnmarkSet { .. }
             | Target::ConnmarkSave { .. }
             | Target::ConnmarkRestore { .. }
+            | Target::Ct(_)
     );
     matches || target
 }

@@ -4,7 +4,7 @@ use super::context::{mark_and_mask, number};
 use super::cursor::{Cursor, Odd, Opt};
 use super::rule::network;
 use super::{Env, change};
-use crate::netfilter::{NatRange, Ports, RejectWith, Target};
+use crate::netfilter::{CtZone, NatRange, Ports, RejectWith, Target, ZoneId};
 use std::net::Ipv4Addr;
 
 /// Targets that register with NAT, and so with connection tracking.
@@ -218,15 +218,35 @@ fn connmark(cursor: &mut Cursor<'_>) -> Result<Target, Odd> {
     }
 }
 
-/// `CT`: `--notrack` is modelled; a helper or time-outs change nothing that a first packet meets; a zone does.
+/// `CT` (`extensions/libxt_CT.c: ct_parse()`): a helper or time-outs change nothing that a first packet meets. Of several
+/// zones the last one counts, for all the directions that were named.
 fn ct(cursor: &mut Cursor<'_>) -> Result<Target, Odd> {
-    let mut target = Target::Continue;
+    let (mut notrack, mut id, mut orig, mut reply) = (false, ZoneId::Number(0), false, false);
     while let Some(opt) = cursor.option() {
         match opt.name {
-            "--notrack" => target = Target::NoTrack,
+            "--notrack" => notrack = true,
+            "--zone" => id = cursor.read(opt, zone)?,
+            "--zone-orig" => (id, orig) = (cursor.read(opt, zone)?, true),
+            "--zone-reply" => (id, reply) = (cursor.read(opt, zone)?, true),
             "--helper" | "--timeout" | "--ctevents" | "--expevents" => drop(cursor.value(opt)?),
             _ => return Err(opt.odd()),
         }
     }
-    Ok(target)
+    if notrack {
+        return Ok(Target::NoTrack);
+    }
+    // xt_ct_tg_check(): without a direction both.
+    let both = !orig && !reply;
+    Ok(Target::Ct(CtZone {
+        id,
+        orig: orig || both,
+        reply: reply || both,
+    }))
+}
+
+fn zone(text: &str) -> Option<ZoneId> {
+    match text {
+        "mark" => Some(ZoneId::Mark),
+        _ => number(text).and_then(|id| u16::try_from(id).ok()).map(ZoneId::Number),
+    }
 }

@@ -8,6 +8,7 @@ use crate::engine::Engine;
 use crate::skb::{CtInfo, CtRef, Skb};
 use netwhy_model::netfilter::{Conntrack, Not, Ports, ct_state, ct_status};
 use netwhy_wire::icmp;
+use std::net::Ipv4Addr;
 
 /// `IPPROTO_ICMP`.
 const ICMP: u8 = 1;
@@ -15,6 +16,9 @@ const ICMP: u8 = 1;
 pub(super) fn conntrack(eng: &mut Engine<'_>, want: &Conntrack, skb: &Skb) -> Hit {
     if !all(want.states.as_ref(), |bits| bits & state(eng, skb) != 0) {
         return Hit::No;
+    }
+    if skb.ct.is_none() && skb.template.is_some() {
+        return of_template(want);
     }
     // Without a connection the state alone decides, and a rule that does not ask for it never matches.
     let Some(ct) = skb.ct else {
@@ -37,9 +41,14 @@ pub(super) fn conntrack(eng: &mut Engine<'_>, want: &Conntrack, skb: &Skb) -> Hi
         && all(want.orig_dport.as_ref(), inside(o.dport))
         && all(want.reply_src.as_ref(), |n| n.contains(&r.src))
         && all(want.reply_dst.as_ref(), |n| n.contains(&r.dst))
-        && all(want.reply_sport.as_ref(), inside(r.sport))
-        && all(want.status.as_ref(), |bits| bits & status(eng, ct) != 0);
+        && all(want.reply_sport.as_ref(), inside(r.sport));
     if !hit {
+        return Hit::No;
+    }
+    if want.status.as_ref().is_some_and(|s| s.value & ct_status::ASSURED != 0) {
+        nf_conntrack_udp_packet(eng, ct);
+    }
+    if !all(want.status.as_ref(), |bits| bits & status(eng, ct) != 0) {
         return Hit::No;
     }
     let chosen = |eng: &mut Engine<'_>, port: u16, want: Option<&Not<Ports>>| {
@@ -55,9 +64,29 @@ pub(super) fn conntrack(eng: &mut Engine<'_>, want: &Conntrack, skb: &Skb) -> Hi
     }
 }
 
+/// Until connection tracking has seen it, a packet has what a CT target attached: a connection without addresses, confirmed
+/// (`xt_ct_tg_check()`).
+fn of_template(want: &Conntrack) -> Hit {
+    let none = Ipv4Addr::UNSPECIFIED;
+    let inside = |range: &Ports| range.0 == 0;
+    let hit = want.dir.is_none_or(|original| original)
+        && all(want.proto.as_ref(), |p| *p == 0)
+        && [&want.orig_src, &want.orig_dst, &want.reply_src, &want.reply_dst]
+            .into_iter()
+            .all(|net| all(net.as_ref(), |n| n.contains(&none)))
+        && [&want.orig_sport, &want.orig_dport, &want.reply_sport, &want.reply_dport]
+            .into_iter()
+            .all(|port| all(port.as_ref(), inside))
+        && all(want.status.as_ref(), |bits| bits & ct_status::CONFIRMED != 0)
+        && all(want.expire.as_ref(), |(low, _)| *low == 0);
+    hit.into()
+}
+
 fn state(eng: &Engine<'_>, skb: &Skb) -> u8 {
     let Some(ct) = skb.ct else {
-        return if skb.untracked {
+        return if skb.template.is_some() {
+            ct_state::NEW
+        } else if skb.untracked {
             ct_state::UNTRACKED
         } else {
             ct_state::INVALID
@@ -70,6 +99,15 @@ fn state(eng: &Engine<'_>, skb: &Skb) -> u8 {
         CtInfo::Related => ct_state::RELATED,
     };
     state | if conn.snat { ct_state::SNAT } else { 0 } | if conn.dnat { ct_state::DNAT } else { 0 }
+}
+
+/// What was answered becomes assured by the first packet that comes after seconds.
+fn nf_conntrack_udp_packet(eng: &mut Engine<'_>, ct: CtRef) {
+    if eng.conns[ct.entry].assured_any {
+        let assured = eng.oracle.state();
+        let conn = &mut eng.conns[ct.entry];
+        (conn.assured, conn.assured_any) = (assured, false);
+    }
 }
 
 /// `ct->status`: no connection here is expected, and a TCP connection is assured once its client has answered

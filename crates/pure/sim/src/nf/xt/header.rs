@@ -10,15 +10,19 @@ use crate::nf::nf_hook::Links;
 use crate::skb::{L4, PktType, Skb};
 use netwhy_model::Netns;
 use netwhy_model::link::LinkKind;
-use netwhy_model::netfilter::{Match, Not, PortSide, Ports};
+use netwhy_model::netfilter::{Backend, Match, Not, PortSide, Ports};
 use netwhy_wire::Mac;
 use std::net::Ipv4Addr;
 
-/// `IPPROTO_SCTP`.
+const TCP: u8 = 6;
+const UDP: u8 = 17;
 const SCTP: u8 = 132;
 
-pub(super) fn transport(eng: &mut Engine<'_>, m: &Match, skb: &Skb) -> Hit {
+pub(super) fn transport(eng: &mut Engine<'_>, m: &Match, skb: &Skb, backend: Backend) -> Hit {
     match (m, &skb.l4) {
+        (Match::Tcp { .. }, L4::Other(TCP)) | (Match::Udp { .. }, L4::Other(UDP)) if backend == Backend::Nft => {
+            later_fragment(eng, m, skb)
+        }
         // xt_tcpudp.c: tcp_mt()
         (
             Match::Tcp {
@@ -57,6 +61,34 @@ pub(super) fn transport(eng: &mut Engine<'_>, m: &Match, skb: &Skb) -> Hit {
         (Match::Multiport { ports, side }, _) => multiport(eng, skb, ports, *side),
         _ => Hit::No,
     }
+}
+
+/// iptables-nft makes comparisons of bytes out of `-m tcp` and `-m udp`, and `nft_payload_fast_eval()`
+/// (`nf_tables_core.c`) does not ask whether a later fragment has ports: it reads those bytes of it.
+fn later_fragment(eng: &mut Engine<'_>, m: &Match, skb: &Skb) -> Hit {
+    let (sport, dport, flags, option) = match m {
+        Match::Tcp {
+            sport,
+            dport,
+            flags,
+            option,
+        } => (sport.as_ref(), dport.as_ref(), flags.as_ref(), option.is_some()),
+        Match::Udp { sport, dport } => (sport.as_ref(), dport.as_ref(), None, false),
+        _ => return Hit::No,
+    };
+    // This one is left to xt_tcpudp.c: tcp_mt().
+    if option {
+        return Hit::No;
+    }
+    if skb.raw.is_none() && (sport.is_some() || dport.is_some() || flags.is_some()) {
+        return eng.oracle.state().into();
+    }
+    let port = |at| Some(u16::from_be_bytes([byte(skb, at)?, byte(skb, at + 1)?]));
+    let inside = |want: Option<&Not<Ports>>, at| {
+        want.is_none_or(|w| port(at).is_some_and(|p| is(w, |(low, high)| (*low..=*high).contains(&p))))
+    };
+    let flagged = flags.is_none_or(|w| byte(skb, 33).is_some_and(|f| is(w, |(mask, comp)| f & mask == *comp)));
+    (inside(sport, 20) && inside(dport, 22) && flagged).into()
 }
 
 fn ports_hit(eng: &mut Engine<'_>, skb: &Skb, sport: Option<&Not<Ports>>, dport: Option<&Not<Ports>>) -> Hit {
@@ -120,6 +152,8 @@ pub(super) fn network(eng: &mut Engine<'_>, m: &Match, skb: &Skb) -> Hit {
             PktType::Broadcast => *kind == 1,
             PktType::Multicast => *kind == 2,
             PktType::OtherHost => *kind == 3,
+            PktType::Loopback if skb.dst.is_multicast() => *kind == 2,
+            PktType::Loopback => *kind == 1,
         })
         .into(),
         Match::Length(want) => length(eng, skb, want),
@@ -160,7 +194,8 @@ fn length(eng: &mut Engine<'_>, skb: &Skb, want: &Not<(u16, u16)>) -> Hit {
 
 /// `xt_mac.c: mac_mt()`: nothing matches, not even with `!`, where there is no Ethernet header.
 pub(super) fn mac(ns: &Netns, skb: &Skb, links: Links, want: &Not<Mac>) -> Hit {
-    if has_ethernet(ns, links) {
+    // dev_loopback_xmit(): a copy for the host itself has no such header any more.
+    if has_ethernet(ns, links) && skb.pkt_type != PktType::Loopback {
         is(want, |mac| *mac == skb.eth_src).into()
     } else {
         Hit::No

@@ -17,7 +17,7 @@ pub(super) use target::{set_elements, tcpmss, ttl};
 use super::nf_hook::Links;
 use crate::engine::Engine;
 use crate::skb::Skb;
-use netwhy_model::netfilter::{IfPattern, Match, Not, Rule};
+use netwhy_model::netfilter::{Backend, IfPattern, Match, Not, Rule};
 use netwhy_model::{GapId, Netns};
 
 /// Answer of a rule or match.
@@ -45,13 +45,20 @@ impl From<bool> for Hit {
     }
 }
 
-pub(crate) fn rule_hits<'a>(eng: &mut Engine<'a>, ns: &'a Netns, rule: &'a Rule, skb: &Skb, links: Links) -> Hit {
+pub(crate) fn rule_hits<'a>(
+    eng: &mut Engine<'a>,
+    ns: &'a Netns,
+    rule: &'a Rule,
+    backend: Backend,
+    skb: &Skb,
+    links: Links,
+) -> Hit {
     if !head_hits(ns, rule, skb, links) {
         return Hit::No;
     }
     let mut unknown = None;
     for m in &rule.matches {
-        let hit = hits(eng, ns, m, skb, links);
+        let hit = hits(eng, ns, m, backend, skb, links);
         if eng.watch.is_some() {
             used(eng, m, hit);
         }
@@ -111,11 +118,11 @@ fn all<T>(want: Option<&Not<T>>, test: impl Fn(&T) -> bool) -> bool {
     want.is_none_or(|w| is(w, test))
 }
 
-fn hits<'a>(eng: &mut Engine<'a>, ns: &'a Netns, m: &'a Match, skb: &Skb, links: Links) -> Hit {
+fn hits<'a>(eng: &mut Engine<'a>, ns: &'a Netns, m: &'a Match, backend: Backend, skb: &Skb, links: Links) -> Hit {
     match m {
         Match::Comment(_) | Match::Nfacct => Hit::Yes,
         Match::Tcp { .. } | Match::Udp { .. } | Match::Sctp { .. } | Match::Icmp(_) | Match::Multiport { .. } => {
-            header::transport(eng, m, skb)
+            header::transport(eng, m, skb, backend)
         }
         Match::IpRange { .. }
         | Match::PktType(_)
@@ -131,6 +138,8 @@ fn hits<'a>(eng: &mut Engine<'a>, ns: &'a Netns, m: &'a Match, skb: &Skb, links:
         // xt_connmark.c: connmark_mt(): nothing matches without a connection.
         Match::Connmark(want) => match skb.ct {
             Some(ct) => is(want, |(value, mask)| eng.conns[ct.entry].mark & mask == *value).into(),
+            // A template has none.
+            None if skb.template.is_some() => is(want, |(value, _)| *value == 0).into(),
             None => Hit::No,
         },
         Match::AddrType { .. } => route::addrtype(ns, m, skb, links),

@@ -4,7 +4,7 @@ use super::{Hit, all};
 use crate::engine::Engine;
 use crate::nf::nf_hook::Links;
 use crate::route::{FibError, FibKey, fib_lookup, inet_addr_type_dev};
-use crate::skb::Skb;
+use crate::skb::{PktType, Skb};
 use netwhy_model::fib::RouteKind;
 use netwhy_model::link::LinkKind;
 use netwhy_model::netfilter::{Match, Not};
@@ -55,7 +55,8 @@ pub(super) fn rpfilter<'a>(eng: &mut Engine<'a>, ns: &'a Netns, m: &Match, skb: 
     };
     let link = ns.links.as_ref().ok().and_then(|l| l.get(links.iif));
     let all_hear = skb.dst.is_broadcast() || skb.dst.octets()[..3] == [224, 0, 0];
-    if link.is_none_or(|l| matches!(l.kind, LinkKind::Loopback)) || skb.src.is_unspecified() && all_hear {
+    let own = skb.pkt_type == PktType::Loopback || link.is_none_or(|l| matches!(l.kind, LinkKind::Loopback));
+    if own || skb.src.is_unspecified() && all_hear {
         return Hit::Yes.not(invert);
     }
     let nowhere = skb.dst.is_multicast() || skb.dst.is_broadcast() || skb.dst.is_unspecified();

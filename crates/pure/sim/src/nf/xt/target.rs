@@ -26,6 +26,8 @@ const TCP_MSS_DEFAULT: u16 = 536;
 /// `xt_TCPMSS.c: tcpmss_mangle_packet()`; `None` clamps to the path. `false` drops.
 pub(in crate::nf) fn tcpmss<'a>(eng: &mut Engine<'a>, ns: &'a Netns, mss: Option<u16>, skb: &mut Skb) -> bool {
     let L4::Tcp { .. } = skb.l4 else { return true };
+    // skb_ensure_writable() of the whole length
+    skb.one_piece = true;
     let new = match mss {
         Some(mss) => mss,
         None => {

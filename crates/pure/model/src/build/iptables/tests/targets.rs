@@ -1,7 +1,7 @@
 //! Targets.
 
 use super::{ip, net, odd, rule, target};
-use crate::netfilter::{NatRange, RejectWith, Target, TtlOp};
+use crate::netfilter::{CtZone, NatRange, RejectWith, Target, TtlOp, ZoneId};
 
 #[test]
 fn verdicts() {
@@ -42,7 +42,7 @@ fn verdicts() {
         "TPROXY --on-port 5 --on-ip 0.0.0.0",
         "SYNPROXY",
         "NOSUCHCHAIN",
-        "CT --zone 5",
+        "CT --zone 70000",
     ] {
         assert!(matches!(target(words), Target::Unsupported(_)), "{words}");
     }
@@ -173,5 +173,13 @@ fn mark_targets() {
     );
     assert_eq!(target("CT --notrack"), Target::NoTrack);
     assert_eq!(target("NOTRACK"), Target::NoTrack);
-    assert_eq!(target("CT --helper ftp"), Target::Continue);
+    let zone = |id, orig, reply| Target::Ct(CtZone { id, orig, reply });
+    let usual = ZoneId::Number(0);
+    assert_eq!(target("CT --helper ftp"), zone(usual, true, true));
+    assert_eq!(target("CT --zone 5"), zone(ZoneId::Number(5), true, true));
+    assert_eq!(
+        target("CT --ctevents new,destroy --zone-orig mark"),
+        zone(ZoneId::Mark, true, false)
+    );
+    assert_eq!(target("CT --zone-reply 0x7"), zone(ZoneId::Number(7), false, true));
 }
