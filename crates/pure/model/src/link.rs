@@ -25,6 +25,8 @@ pub struct Link {
     pub up: bool,
     /// Carrier (`IFF_LOWER_UP`).
     pub carrier: bool,
+    /// Takes what is for others (`IFF_PROMISC`, or somebody listens).
+    pub promisc: bool,
     /// `IFF_NOARP`: no neighbour is resolved.
     pub noarp: bool,
     /// MTU in bytes.
@@ -114,16 +116,36 @@ pub struct Vxlan {
 /// Settings of a bridge port (`bridge -j -d link`, or `info_slave_data`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BridgePort {
-    /// STP state is forwarding.
-    pub forwarding: bool,
+    /// State of the spanning tree.
+    pub state: PortState,
     /// Hairpin mode.
     pub hairpin: bool,
     /// Isolated from other isolated ports.
     pub isolated: bool,
     /// Learns source addresses.
     pub learning: bool,
-    /// Floods unknown unicast.
+    /// Unknown unicast is flooded to it.
     pub flood: bool,
+    /// So is multicast of others.
+    pub mcast_flood: bool,
+    /// So are broadcasts of others.
+    pub bcast_flood: bool,
+    /// ARP is answered for what lies behind it, and nothing at all is flooded to it (`BR_PROXYARP`).
+    pub proxy_arp: bool,
+    /// ARP is answered for it from the bridge's neighbours (`BR_NEIGH_SUPPRESS`).
+    pub neigh_suppress: bool,
+}
+
+/// State of the spanning tree (`enum` of `linux/if_bridge.h`). Whoever sets it to blocking by hand gets forwarding, unless
+/// the bridge runs a spanning tree (measured).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PortState {
+    /// Frames pass.
+    Forwarding,
+    /// Addresses are learned, and no frame passes.
+    Learning,
+    /// Disabled, listening, blocking.
+    Closed,
 }
 
 /// `net.ipv4.conf.*` of one link, already combined with `all` where the kernel does.
@@ -142,8 +164,16 @@ pub struct IfConf {
     pub src_valid_mark: Fact<bool>,
     /// `send_redirects`: all or link.
     pub send_redirects: Fact<bool>,
+    /// `shared_media`: all or link.
+    pub shared_media: Fact<bool>,
     /// `proxy_arp`: all or link.
     pub proxy_arp: Fact<bool>,
+    /// `proxy_arp_pvlan`: all or link.
+    pub proxy_arp_pvlan: Fact<bool>,
+    /// `medium_id`: this link's own value.
+    pub medium_id: Fact<i64>,
+    /// `arp_announce`: max(all, link).
+    pub arp_announce: Fact<u8>,
     /// `arp_ignore`: max(all, link).
     pub arp_ignore: Fact<u8>,
     /// `arp_filter`: all or link.
@@ -161,7 +191,11 @@ impl Default for IfConf {
             route_localnet: Err(g),
             src_valid_mark: Err(g),
             send_redirects: Err(g),
+            shared_media: Err(g),
             proxy_arp: Err(g),
+            proxy_arp_pvlan: Err(g),
+            medium_id: Err(g),
+            arp_announce: Err(g),
             arp_ignore: Err(g),
             arp_filter: Err(g),
         }

@@ -1,7 +1,7 @@
 //! Names of variants, each with the list of all: what is counted or listed by name cannot forget one.
 
 use crate::fib::{RouteKind, RuleAction};
-use crate::link::{BridgePort, LinkKind};
+use crate::link::{BridgePort, LinkKind, PortState};
 use crate::netfilter::{Match, RejectWith, SetType, Target};
 use crate::socket::Socket;
 
@@ -140,18 +140,36 @@ impl BridgePort {
         "isolated on",
         "learning off",
         "flood off",
+        "mcast_flood off",
+        "bcast_flood off",
+        "proxy_arp on",
+        "neigh_suppress on",
     ];
 
     /// The settings that are not as usual.
     pub fn unusual(&self) -> impl Iterator<Item = &'static str> {
         let BridgePort {
-            forwarding,
+            state,
             hairpin,
             isolated,
             learning,
             flood,
+            mcast_flood,
+            bcast_flood,
+            proxy_arp,
+            neigh_suppress,
         } = *self;
-        let unusual = [!forwarding, hairpin, isolated, !learning, !flood];
+        let unusual = [
+            state != PortState::Forwarding,
+            hairpin,
+            isolated,
+            !learning,
+            !flood,
+            !mcast_flood,
+            !bcast_flood,
+            proxy_arp,
+            neigh_suppress,
+        ];
         Self::NAMES
             .iter()
             .zip(unusual)

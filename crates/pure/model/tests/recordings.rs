@@ -1,6 +1,6 @@
 //! Clusters that were recorded from real control planes, kube-proxies and kernels.
 
-use netwhy_model::link::LinkKind;
+use netwhy_model::link::{LinkKind, PortState};
 use netwhy_model::netfilter::{Backend, Hook, HookFn, Match, TableName, Target};
 use netwhy_model::{Cluster, Gap, GapId, Netns, NetnsId, NetnsKind, Patch};
 use netwhy_snapshot::{Limits, Snapshot};
@@ -198,7 +198,7 @@ fn a_node_of_it() {
         assert!(
             own.port
                 .as_ref()
-                .is_some_and(|p| p.forwarding && p.hairpin && p.flood && !p.isolated)
+                .is_some_and(|p| p.state == PortState::Forwarding && p.hairpin && p.flood && !p.isolated)
         );
     }
     let vtep = host(&cluster, "k8s-n1")

@@ -6,6 +6,8 @@
 
 mod read;
 
+pub use crate::state::{Asker, Learned};
+
 use crate::engine::{Engine, Item, Watch};
 use crate::flow::Options;
 use crate::nf::HOOK_ORDER;
@@ -20,6 +22,11 @@ use std::net::Ipv4Addr;
 
 /// Names of what connection tracking says of a packet, as [`Used`] has them.
 pub const CONNTRACK: &[&str] = Skb::CT_NAMES;
+/// Names of the ICMP errors that a host sends, as [`Used`] has them.
+pub const ERRORS: &[&str] = crate::ip::ERRORS;
+
+/// Names of what a host does with ARP, as [`Used`] has them.
+pub const ARP: &[&str] = crate::neigh::ARP;
 
 /// A frame that arrives on a link.
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +59,8 @@ pub enum Event {
         link: u32,
         /// Who has it?
         addr: Ipv4Addr,
+        /// Tell this one.
+        from: Ipv4Addr,
     },
     /// `skb:kfree_skb`.
     Dropped {
@@ -100,6 +109,10 @@ pub struct Frame {
     pub mss: Option<u16>,
     /// The packet that an ICMP error quotes.
     pub inner: Option<Tuple>,
+    /// Operation, and the MACs that it speaks of, of ARP: source and destination are the addresses that it speaks of.
+    pub arp: Option<(u16, Mac, Mac)>,
+    /// What an ICMP error says besides: the gateway of a redirect, the MTU of "fragmentation needed".
+    pub says: u32,
     /// The source port may be any other of the range.
     pub port_any: bool,
     /// So may the destination port.
@@ -117,6 +130,15 @@ pub struct Used {
     pub outcome: &'static str,
 }
 
+/// What frames teach a host, and a later one meets.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    /// By bridges.
+    pub learned: Vec<Learned>,
+    /// By ARP.
+    pub askers: Vec<Asker>,
+}
+
 /// One way that the model reacts to the last frame of a script.
 #[derive(Clone, Debug, Default)]
 pub struct Reaction {
@@ -126,14 +148,17 @@ pub struct Reaction {
     pub hits: Vec<(NetnsId, RuleRef)>,
     /// What of the model was used, each time.
     pub used: Vec<Used>,
+    /// What is known now besides what is recorded.
+    pub known: Known,
     /// It is not known because of this.
     pub unknown: Option<GapId>,
 }
 
 /// Every way that the model reacts to the last of these frames, where it reacted to the earlier ones as `agrees` accepts:
-/// it gets the number of the frame and the events.
+/// it gets the number of the frame and the events. `known` is what earlier scripts left.
 pub fn react(
     cluster: &Cluster,
+    known: &Known,
     script: &[Arrival<'_>],
     options: &Options,
     agrees: &dyn Fn(usize, &[Event]) -> bool,
@@ -145,7 +170,7 @@ pub fn react(
         let mut oracle = Oracle::new(world.clone());
         for _ in 0..options.paths_max {
             oracle.rewind();
-            if let Some(reaction) = run(cluster, script, options, agrees, &mut oracle) {
+            if let Some(reaction) = run(cluster, known, script, options, agrees, &mut oracle) {
                 all.push(reaction);
             }
             if !oracle.advance() {
@@ -171,6 +196,7 @@ pub fn react(
 /// `None` if an earlier frame went another way.
 fn run(
     cluster: &Cluster,
+    known: &Known,
     script: &[Arrival<'_>],
     options: &Options,
     agrees: &dyn Fn(usize, &[Event]) -> bool,
@@ -192,6 +218,8 @@ fn run(
         ..*options
     };
     let mut eng = Engine::new(cluster, oracle, quiet, nobody);
+    eng.learned = known.learned.clone();
+    eng.askers = known.askers.clone();
     eng.ports_known = true;
     let mut last = Watch::default();
     for (number, arrival) in script.iter().enumerate() {
@@ -212,6 +240,10 @@ fn run(
             break;
         }
     }
+    let known = Known {
+        learned: std::mem::take(&mut eng.learned),
+        askers: std::mem::take(&mut eng.askers),
+    };
     let undecided = eng.undecided.map(|end| end.gap.unwrap_or(HOOK_ORDER));
     let unread = |(question, _): &(Question, u8)| question.gap != HOOK_ORDER;
     let met = oracle.asked().iter().find(|q| unread(q)).map(|(q, _)| q.gap);
@@ -219,11 +251,12 @@ fn run(
         events: last.events,
         hits: last.hits,
         used: last.used,
+        known,
         unknown: undecided.or(met),
     })
 }
 
-/// What the driver makes of the bytes (`eth_type_trans()`); `None` for what is not IPv4.
+/// What the driver makes of the bytes (`eth_type_trans()`); `None` for what is neither IPv4 nor ARP.
 fn receive(cluster: &Cluster, arrival: &Arrival<'_>) -> Option<Skb> {
     let mut skb = read::skb(arrival.frame)?;
     let link = cluster.ns(arrival.netns).links.as_ref().ok()?.get(arrival.link)?;
@@ -239,7 +272,7 @@ impl Frame {
             L4::Tcp { sport, dport, flags } => ((*sport, *dport), *flags, None),
             L4::Udp { sport, dport } | L4::Vxlan { sport, dport, .. } => ((*sport, *dport), 0, None),
             L4::Icmp { kind, code, inner, .. } => ((u16::from(*kind), u16::from(*code)), 0, *inner),
-            L4::Other(_) => ((0, 0), 0, None),
+            L4::Other(_) | L4::Arp(_) => ((0, 0), 0, None),
         };
         Frame {
             eth_src: skb.eth_src,
@@ -254,6 +287,11 @@ impl Frame {
             ports,
             flags,
             mss: skb.opts.mss.filter(|_| !later && matches!(skb.l4, L4::Tcp { .. })),
+            arp: match &skb.l4 {
+                L4::Arp(arp) => Some((arp.op, arp.sha, arp.tha)),
+                _ => None,
+            },
+            says: if later { 0 } else { skb.icmp_says },
             inner: inner.map(|t| Tuple {
                 src: t.src.into(),
                 dst: t.dst.into(),

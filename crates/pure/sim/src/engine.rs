@@ -5,7 +5,7 @@ use crate::flow::Options;
 use crate::ip::FragQueue;
 use crate::oracle::{Oracle, Question};
 use crate::reason::{DropReason, Stage};
-use crate::skb::Skb;
+use crate::skb::{L4, Skb};
 use crate::state::{Asker, Client, Conn, HopKey, Learned, Seen, Server, SetChange, Vtep};
 use crate::trace::{Assumption, Detail, Disposition, End, RuleRef, Step};
 use crate::{dev, ip};
@@ -192,6 +192,10 @@ impl<'a> Engine<'a> {
     }
 
     pub fn drop_by(&mut self, ns: &Netns, skb: &Skb, stage: Stage, reason: DropReason, rule: Option<RuleRef>) {
+        // Observers look at drops of IP.
+        if matches!(skb.l4, L4::Arp(_)) {
+            return;
+        }
         self.event(|| Event::Dropped {
             netns: ns.id,
             stage,
@@ -241,11 +245,12 @@ impl<'a> Engine<'a> {
     }
 
     /// A neighbour is asked for that is not in the model, for an observer.
-    pub fn asked(&mut self, ns: &Netns, link: &Link, addr: Ipv4Addr) {
+    pub fn asked(&mut self, ns: &Netns, link: &Link, addr: Ipv4Addr, from: Ipv4Addr) {
         self.event(|| Event::Asked {
             netns: ns.id,
             link: link.index,
             addr,
+            from,
         });
     }
 

@@ -46,8 +46,10 @@ pub struct Options {
     pub steps_max: usize,
     /// Also send a full-size segment with DF each way after the connection is made.
     pub full_size: bool,
-    /// `ip_error()` has told this peer enough (`net.ipv4.route.error_burst`): it is silent.
+    /// `ip_error()` may have told this peer enough (`net.ipv4.route.error_burst`): both ways are tried.
     pub errors_spent: bool,
+    /// So may have been told of a better gateway (`net.ipv4.route.redirect_load`): both ways are tried.
+    pub redirects_spent: bool,
     /// Visit every rule of a chain instead of those that the index gives.
     pub linear: bool,
     /// Keep the steps of each outcome.
@@ -62,6 +64,7 @@ impl Default for Options {
             steps_max: 4000,
             full_size: false,
             errors_spent: false,
+            redirects_spent: false,
             linear: false,
             steps: true,
         }

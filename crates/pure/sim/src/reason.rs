@@ -180,6 +180,8 @@ pub enum Stage {
     UdpRcv,
     /// `net/ipv4/icmp.c`.
     IcmpRcv,
+    /// `net/ipv4/arp.c`.
+    ArpProcess,
     /// `net/ipv4/ping.c`.
     PingRcv,
 }
@@ -217,4 +219,5 @@ spelled!(Stage {
     NfSendReset => "nf_send_reset",
     PingRcv => "ping_rcv",
     IcmpRcv => "icmp_rcv",
+    ArpProcess => "arp_process",
 });

@@ -52,6 +52,8 @@ pub(crate) struct Skb {
     /// `skb->sk`: namespace of the socket, and whether a process holds it (the kernel has sockets for its own answers).
     pub sk: Option<(NetnsId, bool)>,
     pub l4: L4,
+    /// What an ICMP error says besides (`icmphdr.un`): the gateway of a redirect, the MTU of "fragmentation needed".
+    pub icmp_says: u32,
     pub mark: u32,
     /// `skb->dev` as ifindex of the current namespace.
     pub dev: u32,
@@ -79,6 +81,8 @@ pub(crate) struct Skb {
     pub reply: bool,
     /// One of several copies of a flooded frame.
     pub copy: bool,
+    /// ARP for which a bridge has answered, or knows the answer (`BR_INPUT_SKB_CB(skb)->proxyarp_replied`).
+    pub arp_replied: bool,
 }
 
 /// Checksums that are wrong.
@@ -129,6 +133,19 @@ pub(crate) enum L4 {
         inner: Box<Skb>,
     },
     Other(u8),
+    /// No IP packet at all: ARP, with the addresses where those of IP would be.
+    Arp(Arp),
+}
+
+/// An ARP packet of Ethernet and IPv4 (`struct arphdr` and what follows).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Arp {
+    /// 1 request, 2 reply.
+    pub op: u16,
+    /// Who speaks.
+    pub sha: Mac,
+    /// Who is spoken to.
+    pub tha: Mac,
 }
 
 /// A conntrack tuple, or the header inside an ICMP error.
@@ -168,6 +185,8 @@ pub(crate) struct Dst {
     pub gateway: Option<Ipv4Addr>,
     pub mtu: Option<u32>,
     pub advmss: Option<u32>,
+    /// `IPSKB_DOREDIRECT`: the sender could reach the next hop by itself.
+    pub redirects: bool,
 }
 
 impl Dst {
@@ -179,6 +198,7 @@ impl Dst {
             gateway: None,
             mtu: None,
             advmss: None,
+            redirects: false,
         }
     }
 }
@@ -241,12 +261,14 @@ impl Skb {
                     L4::Udp { .. } => UDP_LEN,
                     L4::Icmp { .. } => ICMP_LEN,
                     L4::Vxlan { .. } | L4::Other(_) => 0,
+                    L4::Arp(_) => 8,
                 },
             len_any: false,
             opts: TcpOpts::default(),
             raw: None,
             sk: None,
             l4,
+            icmp_says: 0,
             mark: 0,
             dev: 0,
             physin: None,
@@ -263,6 +285,7 @@ impl Skb {
             main: true,
             reply: false,
             copy: false,
+            arp_replied: false,
         }
     }
 
@@ -281,6 +304,7 @@ impl Skb {
             L4::Udp { .. } | L4::Vxlan { .. } => 17,
             L4::Icmp { .. } => 1,
             L4::Other(p) => *p,
+            L4::Arp(_) => 0,
         }
     }
 
@@ -289,7 +313,7 @@ impl Skb {
             L4::Tcp { sport, dport, .. } | L4::Udp { sport, dport } | L4::Vxlan { sport, dport, .. } => {
                 Some((*sport, *dport))
             }
-            L4::Icmp { .. } | L4::Other(_) => None,
+            L4::Icmp { .. } | L4::Other(_) | L4::Arp(_) => None,
         }
     }
 
@@ -418,9 +442,11 @@ impl Skb {
                 13 => "ICMP administratively prohibited",
                 _ => "ICMP destination unreachable",
             },
+            L4::Icmp { kind: 5, .. } => "ICMP redirect",
             L4::Icmp { kind: 11, .. } => "ICMP time exceeded",
             L4::Icmp { .. } => "ICMP",
             L4::Other(_) => "IP",
+            L4::Arp(_) => "ARP",
         }
     }
 }

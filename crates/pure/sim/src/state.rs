@@ -79,11 +79,15 @@ pub(crate) struct Server {
 }
 
 /// A neighbour that asked for this host's address, and is known by that (`neigh_event_ns()`).
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Asker {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asker {
+    /// Namespace of the host that was asked.
     pub netns: NetnsId,
+    /// ifindex of its link.
     pub link: u32,
+    /// The neighbour's address.
     pub addr: Ipv4Addr,
+    /// Its MAC.
     pub mac: Mac,
 }
 
@@ -128,11 +132,15 @@ pub(crate) struct SetChange<'a> {
     pub present: bool,
 }
 
-/// A learned forwarding entry.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Learned {
+/// A learned forwarding entry of a bridge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Learned {
+    /// Namespace.
     pub netns: NetnsId,
+    /// ifindex of the bridge.
     pub bridge: u32,
+    /// Whose.
     pub mac: Mac,
+    /// ifindex of the port.
     pub port: u32,
 }

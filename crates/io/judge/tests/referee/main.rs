@@ -1,8 +1,8 @@
 //! The kernel judges the simulator, packet by packet: small cases of the past, 300 worlds of fixed seeds, some fresh ones.
 //!
 //! This program has no test harness. With arguments it judges what they say: `--seed N --worlds N --sets N --packets N
-//! --conversations N --threads N --seconds N --until N --features --fidelity`; `--stored` writes `docs/fidelity.md` from the
-//! stored figures.
+//! --conversations N --threads N --seconds N --until N --features --fidelity`; `--cases [FILE]` judges the small ones only,
+//! `--stored` writes `docs/fidelity.md` from the stored figures.
 
 use netwhy_judge::referee::court::{Options, Sitting, sit};
 use netwhy_judge::referee::packets::Case;
@@ -46,9 +46,15 @@ fn main() -> ExitCode {
     {
         return asked(&args);
     }
+    if let Some(at) = args.iter().position(|a| a == "--cases") {
+        let file = args
+            .get(at + 1)
+            .map(|path| std::fs::read_to_string(path).expect("a file of cases"));
+        return ExitCode::from(u8::from(!cases(file.as_deref().unwrap_or(CASES))));
+    }
     let long = std::env::var_os("NETWHY_LONG").is_some_and(|v| v == "1");
     let mut failed = Vec::new();
-    if !cases() {
+    if !cases(CASES) {
         failed.push("cases");
     }
     let fixed = judge(&options(SEED, WORLDS, RULE_SETS, PACKETS));
@@ -150,11 +156,11 @@ fn asked(args: &[String]) -> ExitCode {
 }
 
 /// Disagreements of the past, made small and mended.
-fn cases() -> bool {
+fn cases(text: &str) -> bool {
     let work = || {
         let mut drops = Drops::of_this_thread().expect("drop reasons");
         let mut good = true;
-        for recipe in recipes(&[("cases", CASES)]) {
+        for recipe in recipes(&[("cases", text)]) {
             let judged = Case::read(&recipe.lines).and_then(|case| case.judge(&mut drops));
             if judged != Ok(None) {
                 println!("WRONG {}: {judged:?}", recipe.name);
@@ -163,5 +169,5 @@ fn cases() -> bool {
         }
         good
     };
-    std::thread::spawn(work).join().expect("no panic")
+    std::thread::scope(|scope| scope.spawn(work).join().expect("no panic"))
 }

@@ -5,7 +5,7 @@ use super::sysctl::Conf;
 use super::wires::{End, Far};
 use crate::cluster::NetnsId;
 use crate::fact::{Fact, GapId};
-use crate::link::{BridgePort, IfConf, Ifaddr, Link, LinkKind, Links, Vxlan};
+use crate::link::{BridgePort, IfConf, Ifaddr, Link, LinkKind, Links, PortState, Vxlan};
 use crate::sysctl::Sysctls;
 use netwhy_snapshot::format::ip_json;
 use netwhy_wire::Mac;
@@ -154,6 +154,7 @@ fn one(
         name: raw.ifname.as_str().into(),
         up: raw.has("UP"),
         carrier: raw.has("LOWER_UP"),
+        promisc: raw.has("PROMISC") || raw.promiscuity > 0,
         noarp: raw.has("NOARP"),
         mtu: raw.mtu,
         mac,
@@ -266,11 +267,19 @@ fn port(raw: &ip_json::Link, listed: Option<&ip_json::BridgeLink>) -> Option<Bri
         .as_deref()
         .or_else(|| slave.get("state").and_then(Value::as_str));
     Some(BridgePort {
-        forwarding: state.is_none_or(|s| s == "forwarding"),
+        state: match state {
+            None | Some("forwarding") => PortState::Forwarding,
+            Some("learning") => PortState::Learning,
+            Some(_) => PortState::Closed,
+        },
         hairpin: flag("hairpin", listed.hairpin, false),
         isolated: flag("isolated", listed.isolated, false),
         learning: flag("learning", listed.learning, true),
         flood: flag("flood", listed.flood, true),
+        mcast_flood: flag("mcast_flood", listed.mcast_flood, true),
+        bcast_flood: flag("bcast_flood", listed.bcast_flood, true),
+        proxy_arp: flag("proxy_arp", None, false),
+        neigh_suppress: flag("neigh_suppress", listed.neigh_suppress, false),
     })
 }
 

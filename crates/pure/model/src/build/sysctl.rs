@@ -58,7 +58,11 @@ impl Conf<'_> {
             route_localnet: self.or(link, "route_localnet"),
             src_valid_mark: self.or(link, "src_valid_mark"),
             send_redirects: self.or(link, "send_redirects"),
+            shared_media: self.or(link, "shared_media"),
             proxy_arp: self.or(link, "proxy_arp"),
+            proxy_arp_pvlan: self.or(link, "proxy_arp_pvlan"),
+            medium_id: self.own(link, "medium_id"),
+            arp_announce: self.max(link, "arp_announce"),
             arp_ignore: self.max(link, "arp_ignore"),
             arp_filter: self.or(link, "arp_filter"),
         }

@@ -1,7 +1,7 @@
 //! Bytes of a frame to a packet.
 
 use crate::opts::TcpOpts;
-use crate::skb::{Flaw, L4, Skb, Tuple};
+use crate::skb::{Arp, Flaw, L4, Skb, Tuple};
 use netwhy_wire::checksum::{pseudo_header, sum};
 use netwhy_wire::decode::{L4 as Wire, link_type};
 use netwhy_wire::{Mac, decode, icmp};
@@ -10,9 +10,20 @@ use std::net::IpAddr;
 /// Ethernet header (bytes).
 const ETH_HLEN: usize = 14;
 
-/// `None` for what is not IPv4, or cut before its transport header.
+/// `None` for what is neither IPv4 nor ARP, or cut before its transport header.
 pub(super) fn skb(frame: &[u8]) -> Option<Skb> {
     let decoded = decode(link_type::EN10MB, frame);
+    if let Some(arp) = decoded.arp {
+        let what = Arp {
+            op: arp.operation,
+            sha: arp.sender_mac,
+            tha: arp.target_mac,
+        };
+        let mut skb = Skb::new(arp.sender_ip, arp.target_ip, L4::Arp(what));
+        skb.eth_src = decoded.eth_src?;
+        skb.eth_dst = decoded.eth_dst?;
+        return Some(skb);
+    }
     let ip = decoded.ip?;
     let (IpAddr::V4(src), IpAddr::V4(dst)) = (ip.src, ip.dst) else {
         return None;
@@ -52,6 +63,9 @@ pub(super) fn skb(frame: &[u8]) -> Option<Skb> {
     skb.frag = ip.fragment;
     skb.len = ip.len;
     skb.raw = Some(packet.into());
+    if let (false, Wire::Icmp(i)) = (later, &ip.l4) {
+        skb.icmp_says = i.gateway.map(u32::from).or(i.mtu).unwrap_or(0);
+    }
     if let Wire::Tcp(t) = &ip.l4 {
         skb.opts = TcpOpts {
             mss: t.mss.filter(|_| !later),

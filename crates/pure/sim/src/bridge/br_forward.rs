@@ -2,6 +2,8 @@
 //!
 //! Kernel: `should_deliver()`, `br_forward()`, `br_flood()` (`br_forward.c`), `br_dev_xmit()` (`br_device.c`), 6.18.
 
+use super::br_arp_nd_proxy::br_do_proxy_suppress_arp;
+use super::br_fdb::fdb_find;
 use super::br_netfilter::{Bridged, br_nf_forward_ip};
 use crate::dev::dev_queue_xmit;
 use crate::engine::Engine;
@@ -10,23 +12,8 @@ use crate::reason::{DropReason, Stage};
 use crate::skb::Skb;
 use crate::trace::Detail;
 use netwhy_model::Netns;
-use netwhy_model::link::{Link, LinkKind};
+use netwhy_model::link::{BridgePort, Link, LinkKind, PortState};
 use netwhy_wire::Mac;
-
-/// Port of a MAC, or the bridge's own index; learned in this conversation or recorded. Where the database was not read,
-/// the answer is that of flooding, which reaches the same port.
-pub(super) fn fdb_find(eng: &Engine<'_>, ns: &Netns, bridge: &Link, skb: &Skb) -> Option<u32> {
-    if skb.eth_dst == bridge.mac {
-        return Some(bridge.index);
-    }
-    let learned = eng
-        .learned
-        .iter()
-        .rev()
-        .find(|l| l.netns == ns.id && l.bridge == bridge.index && l.mac == skb.eth_dst)
-        .map(|l| l.port);
-    learned.or_else(|| ns.fdb.as_ref().ok()?.bridge.get(&(bridge.index, skb.eth_dst)).copied())
-}
 
 /// Not back to where it came from (except hairpin), to a forwarding port, not between isolated ports.
 pub(crate) fn should_deliver(from: Option<&Link>, to: &Link) -> bool {
@@ -35,7 +22,7 @@ pub(crate) fn should_deliver(from: Option<&Link>, to: &Link) -> bool {
     };
     let isolated = |l: &Link| l.port.as_ref().is_some_and(|p| p.isolated);
     (port.hairpin || from.is_none_or(|f| f.index != to.index))
-        && port.forwarding
+        && port.state == PortState::Forwarding
         && !(from.is_some_and(isolated) && port.isolated)
 }
 
@@ -46,15 +33,24 @@ pub(crate) fn br_forward<'a>(
     bridge: &'a Link,
     from: Option<&'a Link>,
     to: u32,
-    skb: Skb,
+    mut skb: Skb,
 ) {
     let Some(out) = ns.links.as_ref().ok().and_then(|l| l.get(to)) else {
         return eng.drop(ns, &skb, Stage::BrHandleFrameFinish, DropReason::NotSpecified);
     };
     if !out.up || !should_deliver(from, out) {
+        if local_rcv(bridge, from) {
+            return;
+        }
         return eng.drop(ns, &skb, bridge_stage(from), DropReason::NotSpecified);
     }
+    skb.one_piece |= local_rcv(bridge, from);
     deliver(eng, ns, bridge, from, out, skb);
+}
+
+/// The bridge itself gets a copy of what is for others (`deliver_clone()`): what cannot be sent on is no loss.
+fn local_rcv(bridge: &Link, from: Option<&Link>) -> bool {
+    from.is_some() && bridge.promisc
 }
 
 /// Where a frame is that the bridge cannot send: in the way of a port's frame, or of the host's own.
@@ -99,7 +95,8 @@ pub(super) fn br_flood<'a>(eng: &mut Engine<'a>, ns: &'a Netns, bridge: &'a Link
     let ports: Vec<&'a Link> = links
         .iter()
         .filter(|l| {
-            l.master == Some(bridge.index) && l.up && l.port.as_ref().is_none_or(|p| p.flood) && should_deliver(from, l)
+            let floods = |p: &BridgePort| p.flood && takes_flood(p, skb.arp_replied);
+            l.master == Some(bridge.index) && l.up && l.port.as_ref().is_none_or(floods) && should_deliver(from, l)
         })
         .collect();
     let wanted: Vec<&'a Link> = ports
@@ -118,13 +115,16 @@ pub(super) fn br_flood<'a>(eng: &mut Engine<'a>, ns: &'a Netns, bridge: &'a Link
         } else {
             DropReason::Otherhost
         };
-        return eng.drop(ns, &skb, stage, reason);
+        if !(local_rcv(bridge, from) && ports.is_empty()) {
+            eng.drop(ns, &skb, stage, reason);
+        }
+        return;
     }
     for (at, port) in wanted.iter().enumerate() {
         let mut copy = skb.clone();
         copy.copy |= wanted.len() > 1;
         // The newest port comes first, the oldest gets the frame itself.
-        copy.one_piece = at > 0;
+        copy.one_piece |= at > 0 || local_rcv(bridge, from);
         deliver(eng, ns, bridge, from, port, copy);
     }
 }
@@ -139,13 +139,36 @@ pub(super) fn br_flood_many<'a>(
 ) {
     let Ok(links) = &ns.links else { return };
     let ports = links.iter().filter(|l| l.master == Some(bridge.index) && l.up);
-    let ports: Vec<&'a Link> = ports.filter(|l| should_deliver(from, l)).collect();
+    let floods = |l: &&Link| {
+        l.port
+            .as_ref()
+            .is_none_or(|p| floods_many(p, from, skb.eth_dst) && takes_flood(p, skb.arp_replied))
+    };
+    let ports: Vec<&'a Link> = ports.filter(floods).filter(|l| should_deliver(from, l)).collect();
+    if ports.is_empty() && from.is_none() {
+        return eng.drop(ns, skb, Stage::BrDevXmit, DropReason::NoTxTarget);
+    }
     for port in ports {
         let mut copy = skb.clone();
         copy.copy = true;
         copy.one_piece = true;
         deliver(eng, ns, bridge, from, port, copy);
     }
+}
+
+/// What the host itself sends to many leaves by every port.
+pub(crate) fn floods_many(port: &BridgePort, from: Option<&Link>, to: Mac) -> bool {
+    let wanted = if to.is_broadcast() {
+        port.bcast_flood
+    } else {
+        port.mcast_flood
+    };
+    wanted || from.is_none()
+}
+
+/// Not to a port behind which ARP is answered; ARP that is answered already not to one that is spared it.
+pub(crate) fn takes_flood(port: &BridgePort, arp_replied: bool) -> bool {
+    !(port.proxy_arp || arp_replied && port.neigh_suppress)
 }
 
 /// Whether what lies behind a port can take a frame to this MAC.
@@ -164,11 +187,12 @@ fn may_want(eng: &Engine<'_>, port: &Link, mac: Mac) -> bool {
 }
 
 /// The bridge as a device of the host.
-pub(crate) fn br_dev_xmit<'a>(eng: &mut Engine<'a>, ns: &'a Netns, bridge: &'a Link, skb: Skb) {
+pub(crate) fn br_dev_xmit<'a>(eng: &mut Engine<'a>, ns: &'a Netns, bridge: &'a Link, mut skb: Skb) {
+    br_do_proxy_suppress_arp(eng, ns, bridge, None, &mut skb);
     if skb.eth_dst.is_multicast() {
         return br_flood_many(eng, ns, bridge, None, &skb);
     }
-    match fdb_find(eng, ns, bridge, &skb) {
+    match fdb_find(eng, ns, bridge, skb.eth_dst) {
         Some(to) if to != bridge.index => br_forward(eng, ns, bridge, None, to, skb),
         Some(_) => eng.drop(ns, &skb, Stage::BrDevXmit, DropReason::NotSpecified),
         None => br_flood(eng, ns, bridge, None, skb),

@@ -2,33 +2,35 @@
 //!
 //! Kernel: `br_handle_frame()`, `br_handle_frame_finish()`, `br_pass_frame_up()` (`net/bridge/br_input.c`, 6.18).
 
-use super::br_forward::{br_flood, br_flood_many, br_forward, fdb_find};
+use super::br_arp_nd_proxy::br_do_proxy_suppress_arp;
+use super::br_fdb::{br_fdb_update, fdb_find};
+use super::br_forward::{br_flood, br_flood_many, br_forward};
 use super::br_netfilter::{Bridged, br_nf_pre_routing};
+use crate::dev::deliver_skb;
 use crate::engine::Engine;
-use crate::ip::ip_rcv;
+use crate::nf::{Hooked, confirm};
 use crate::reason::{DropReason, Stage};
-use crate::skb::{PktType, Skb};
-use crate::state::Learned;
+use crate::skb::{L4, PktType, Skb};
 use crate::trace::Detail;
 use netwhy_model::Netns;
-use netwhy_model::link::Link;
+use netwhy_model::link::{Link, PortState};
 
 pub(crate) fn br_handle_frame<'a>(eng: &mut Engine<'a>, ns: &'a Netns, port: &'a Link, bridge: &'a Link, mut skb: Skb) {
     for setting in port.port.iter().flat_map(|p| p.unusual()) {
         eng.used("port", setting, "");
     }
-    if !bridge.up {
-        // br_stp_disable_bridge(): its ports are disabled.
-        return eng.drop(ns, &skb, Stage::BrHandleFrame, DropReason::BridgeIngressStpState);
-    }
-    if port.port.as_ref().is_some_and(|p| !p.forwarding) {
-        return eng.drop(ns, &skb, Stage::BrHandleFrame, DropReason::BridgeIngressStpState);
-    }
     if skb.eth_src.is_multicast() || skb.eth_src.is_zero() {
         return eng.drop(ns, &skb, Stage::BrHandleFrame, DropReason::MacInvalidSource);
     }
+    // br_stp_disable_bridge(): the ports of a bridge that is down are disabled.
+    if !bridge.up || state(port) == PortState::Closed {
+        return eng.drop(ns, &skb, Stage::BrHandleFrame, DropReason::BridgeIngressStpState);
+    }
     if skb.eth_dst == bridge.mac {
         skb.pkt_type = PktType::Host;
+    }
+    if matches!(skb.l4, L4::Arp(_)) {
+        return br_handle_frame_finish(eng, ns, port, bridge, skb);
     }
     match br_nf_pre_routing(eng, ns, port, bridge, &mut skb) {
         Bridged::GoOn => br_handle_frame_finish(eng, ns, port, bridge, skb),
@@ -45,27 +47,47 @@ pub(crate) fn br_handle_frame_finish<'a>(
 ) {
     skb.dev = port.index;
     if port.port.as_ref().is_none_or(|p| p.learning) {
-        eng.learned.push(Learned {
-            netns: ns.id,
-            bridge: bridge.index,
-            mac: skb.eth_src,
-            port: port.index,
-        });
+        br_fdb_update(eng, ns, bridge, port, skb.eth_src);
     }
+    if state(port) == PortState::Learning {
+        return eng.drop(ns, &skb, Stage::BrHandleFrameFinish, DropReason::BridgeIngressStpState);
+    }
+    br_do_proxy_suppress_arp(eng, ns, bridge, Some(port), &mut skb);
+    let promisc = bridge.promisc;
     if skb.eth_dst.is_multicast() {
         // A broadcast is one too. Without snooping all ports get it, and the host.
         br_flood_many(eng, ns, bridge, Some(port), &skb);
-        return pass_up(eng, ns, bridge, skb);
+        return br_pass_frame_up(eng, ns, bridge, skb, promisc);
     }
-    match fdb_find(eng, ns, bridge, &skb) {
-        Some(to) if to == bridge.index => pass_up(eng, ns, bridge, skb),
+    let copy = promisc.then(|| skb.clone());
+    let to = fdb_find(eng, ns, bridge, skb.eth_dst);
+    if to == Some(bridge.index) {
+        return br_pass_frame_up(eng, ns, bridge, skb, false);
+    }
+    match to {
         Some(to) => br_forward(eng, ns, bridge, Some(port), to, skb),
         None => br_flood(eng, ns, bridge, Some(port), skb),
     }
+    if let Some(mut copy) = copy {
+        copy.copy = true;
+        br_pass_frame_up(eng, ns, bridge, copy, promisc);
+    }
 }
 
-/// `br_pass_frame_up()`: the bridge itself receives.
-fn pass_up<'a>(eng: &mut Engine<'a>, ns: &'a Netns, bridge: &'a Link, mut skb: Skb) {
+fn state(port: &Link) -> PortState {
+    port.port.as_ref().map_or(PortState::Forwarding, |p| p.state)
+}
+
+/// The bridge itself receives. `br_nf_local_in()` (`br_netfilter_hooks.c`): a copy for a promiscuous bridge loses its
+/// connection; what is for many, or for others, confirms its own.
+fn br_pass_frame_up<'a>(eng: &mut Engine<'a>, ns: &'a Netns, bridge: &'a Link, mut skb: Skb, promisc: bool) {
+    if promisc {
+        skb.ct = None;
+        skb.untracked = false;
+        skb.attached = false;
+    } else if skb.pkt_type != PktType::Host && confirm(eng, ns, &skb) == Hooked::Drop {
+        return;
+    }
     eng.note(
         ns,
         &skb,
@@ -78,5 +100,5 @@ fn pass_up<'a>(eng: &mut Engine<'a>, ns: &'a Netns, bridge: &'a Link, mut skb: S
     if skb.eth_dst == bridge.mac {
         skb.pkt_type = PktType::Host;
     }
-    ip_rcv(eng, ns, skb);
+    deliver_skb(eng, ns, bridge, skb);
 }

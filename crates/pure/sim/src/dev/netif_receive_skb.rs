@@ -5,12 +5,13 @@
 use crate::bridge::br_handle_frame;
 use crate::engine::Engine;
 use crate::ip::ip_rcv;
+use crate::neigh::arp_rcv;
 use crate::oracle::Question;
 use crate::reason::{DropReason, Stage};
-use crate::skb::Skb;
+use crate::skb::{L4, Skb};
 use crate::trace::Detail;
 use netwhy_model::Netns;
-use netwhy_model::link::LinkKind;
+use netwhy_model::link::{Link, LinkKind};
 
 pub(crate) fn netif_receive_skb<'a>(eng: &mut Engine<'a>, ns: &'a Netns, mut skb: Skb) {
     let links = match &ns.links {
@@ -36,9 +37,17 @@ pub(crate) fn netif_receive_skb<'a>(eng: &mut Engine<'a>, ns: &'a Netns, mut skb
         return match &master.kind {
             LinkKind::Bridge { .. } => br_handle_frame(eng, ns, link, master, skb),
             LinkKind::Other(gap) => eng.unknown(ns, &skb, Stage::NetifReceiveSkb, *gap),
-            _ => ip_rcv(eng, ns, skb),
+            _ => deliver_skb(eng, ns, link, skb),
         };
     }
     skb.physout = None;
-    ip_rcv(eng, ns, skb);
+    deliver_skb(eng, ns, link, skb);
+}
+
+/// To the protocol that it is for.
+pub(crate) fn deliver_skb<'a>(eng: &mut Engine<'a>, ns: &'a Netns, link: &'a Link, skb: Skb) {
+    match skb.l4 {
+        L4::Arp(arp) => arp_rcv(eng, ns, link, &skb, arp),
+        _ => ip_rcv(eng, ns, skb),
+    }
 }

@@ -28,7 +28,9 @@ pub(crate) fn ip_error<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: &Skb, errno
         Errno::Acces => (DropReason::NotSpecified, Some(icmp::PKT_FILTERED)),
     };
     eng.drop(ns, skb, Stage::IpError, reason);
-    if let Some(code) = code.filter(|_| !eng.options.errors_spent) {
+    if let Some(code) = code
+        && !(eng.options.errors_spent && eng.oracle.state())
+    {
         icmp_send(eng, ns, skb, icmp::DEST_UNREACH, code);
     }
 }

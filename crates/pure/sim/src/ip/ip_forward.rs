@@ -2,7 +2,8 @@
 //!
 //! Kernel: `ip_forward()`, `ip_forward_finish()` (`net/ipv4/ip_forward.c`, 6.18).
 
-use super::{icmp_send, ip_output};
+use super::ip_rt_send_redirect::ip_rt_send_redirect;
+use super::{icmp_send, icmp_send_info, ip_output};
 use crate::engine::Engine;
 use crate::nf::{Hooked, nf_hook};
 use crate::reason::{DropReason, Stage};
@@ -26,10 +27,14 @@ pub(crate) fn ip_forward<'a>(eng: &mut Engine<'a>, ns: &'a Netns, mut skb: Skb) 
         .or_else(|| ns.links.as_ref().ok()?.get(route.dev).map(|l| l.mtu));
     if mtu.is_some_and(|mtu| ip_exceeds_mtu(&skb, mtu)) {
         eng.drop(ns, &skb, Stage::IpForward, DropReason::PktTooBig);
-        icmp_send(eng, ns, &skb, icmp::DEST_UNREACH, icmp::FRAG_NEEDED);
+        let info = mtu.unwrap_or_default();
+        icmp_send_info(eng, ns, &skb, (icmp::DEST_UNREACH, icmp::FRAG_NEEDED), info);
         return;
     }
     skb.ttl -= 1;
+    if route.redirects {
+        ip_rt_send_redirect(eng, ns, &skb, route);
+    }
     let dev = skb.dev;
     if nf_hook(eng, ns, Hook::Forward, &mut skb, dev, route.dev) == Hooked::Drop {
         return;

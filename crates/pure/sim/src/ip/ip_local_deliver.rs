@@ -22,6 +22,7 @@ pub(crate) fn ip_local_deliver<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: Skb
         return;
     }
     match &skb.l4 {
+        L4::Arp(_) => {}
         L4::Tcp { .. } => sock::tcp_v4_rcv(eng, ns, &skb),
         L4::Udp { .. } => sock::udp_rcv(eng, ns, &skb),
         L4::Vxlan { .. } => crate::dev::vxlan_rcv(eng, ns, skb),

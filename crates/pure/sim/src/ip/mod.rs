@@ -8,8 +8,9 @@ mod ip_local_deliver;
 mod ip_local_out;
 mod ip_output;
 mod ip_rcv;
+mod ip_rt_send_redirect;
 
-pub(crate) use icmp_send::icmp_send;
+pub(crate) use icmp_send::{ERRORS, icmp_send, icmp_send_info};
 pub(crate) use ip_defrag::{DefragUser, FragQueue, ip_defrag};
 pub(crate) use ip_error::ip_error;
 pub(crate) use ip_local_out::{ip_local_out, ip_route_me_harder};

@@ -1,17 +1,17 @@
 //! Who answers ARP?
 //!
-//! Kernel: `arp_process()`, `arp_ignore()`, `arp_filter()` (`net/ipv4/arp.c`, 6.18). The request is followed over veths, bridges,
+//! Kernel: `arp_solicit()` (`net/ipv4/arp.c`, 6.18). The request is followed over veths, bridges,
 //! VXLAN devices that flood, and assumed segments, without being a packet of the conversation.
 
-use super::arp_ignore::{arp_filter, arp_ignore};
-use crate::bridge::should_deliver;
+use super::arp_process::arp_answers;
+use crate::bridge::{floods_many, proxied, should_deliver, takes_flood};
 use crate::dev::vxlan_carries;
 use crate::engine::Engine;
-use crate::route::{InputError, ip_route_input};
-use crate::skb::{DstKind, L4, Skb};
+use crate::route::{inet_addr_onlink, inet_addr_type_dev, inet_select_addr};
 use crate::state::{Asker, Learned, Vtep};
 use netwhy_model::fib::{Fib, RouteKind};
-use netwhy_model::link::{Link, LinkKind, Vxlan};
+use netwhy_model::link::{Link, LinkKind, PortState, Vxlan};
+use netwhy_model::netfilter::addr_type;
 use netwhy_model::{GapId, Netns, NetnsId};
 use netwhy_wire::Mac;
 use std::net::Ipv4Addr;
@@ -35,12 +35,7 @@ pub(super) fn arp_ask<'a>(
     src: Ipv4Addr,
     target: Ipv4Addr,
 ) -> Answer {
-    let own = ns.links.as_ref().is_ok_and(|l| l.holding(src).is_some());
-    let sender = if own {
-        Some(src)
-    } else {
-        crate::route::inet_select_addr(ns, link, Some(target), 253)
-    };
+    let sender = announced(eng, ns, link, src, target);
     let mut ask = Ask {
         sender: sender.unwrap_or(Ipv4Addr::UNSPECIFIED),
         sender_mac: link.mac,
@@ -59,6 +54,23 @@ pub(super) fn arp_ask<'a>(
         (None, None) if ask.open => Answer::Left,
         (None, None) => Answer::Nobody,
     }
+}
+
+/// `arp_announce`: by whose address the host asks.
+fn announced(eng: &mut Engine<'_>, ns: &Netns, link: &Link, src: Ipv4Addr, target: Ipv4Addr) -> Option<Ipv4Addr> {
+    let own = matches!(inet_addr_type_dev(ns, src, 0), Ok(addr_type::LOCAL));
+    // Where nothing but the host's own decides, the setting need not be known.
+    let tells = own
+        && match link.conf.arp_announce {
+            _ if eng.watch.is_none() => true,
+            Ok(1) => inet_addr_onlink(link, target, Some(src)),
+            Ok(2) => false,
+            _ => true,
+        };
+    if tells {
+        return Some(src);
+    }
+    inet_select_addr(ns, link, Some(target), RT_SCOPE_LINK)
 }
 
 struct Ask {
@@ -111,7 +123,7 @@ impl Ask {
             }
             LinkKind::Veth { peer: None, segment } | LinkKind::Device { segment } => {
                 self.open = true;
-                eng.asked(ns, link, self.target);
+                eng.asked(ns, link, self.target, self.sender);
                 let Some(id) = segment else { return };
                 let ports = eng.cluster.segments[id.0 as usize].ports.clone();
                 for (netns, index) in ports {
@@ -144,7 +156,7 @@ impl Ask {
         let Ok(links) = &ns.links else { return };
         match link.master.and_then(|m| links.get(m)) {
             Some(bridge) if matches!(bridge.kind, LinkKind::Bridge { .. }) => {
-                if link.port.as_ref().is_some_and(|p| !p.forwarding) {
+                if link.port.as_ref().is_some_and(|p| p.state != PortState::Forwarding) {
                     return;
                 }
                 self.flood(eng, ns, bridge, Some(link));
@@ -156,9 +168,16 @@ impl Ask {
 
     fn flood<'a>(&mut self, eng: &mut Engine<'a>, ns: &'a Netns, bridge: &'a Link, from: Option<&'a Link>) {
         let Ok(links) = &ns.links else { return };
+        let made = proxied(eng, ns, bridge, from, (REQUEST, BROADCAST), (self.sender, self.target));
+        self.answers.extend(made.answer);
         for port in links
             .iter()
             .filter(|l| l.master == Some(bridge.index) && should_deliver(from, l))
+            .filter(|l| {
+                l.port
+                    .as_ref()
+                    .is_none_or(|p| floods_many(p, from, BROADCAST) && takes_flood(p, made.replied))
+            })
         {
             self.way.push((ns.id, bridge.index, port.index));
             self.send(eng, ns, port, from);
@@ -236,46 +255,17 @@ impl Ask {
         })
     }
 
-    /// `arp_process()` for a request.
     fn process<'a>(&mut self, eng: &mut Engine<'a>, ns: &'a Netns, link: &'a Link) {
         if link.noarp || cannot_answer(ns, link, self.target) {
             return;
         }
-        let mut request = Skb::new(self.sender, self.target, L4::Other(0));
-        request.dev = link.index;
-        request.main = false;
         let steps = std::mem::replace(&mut eng.options.steps, false);
-        let routed = if self.sender.is_unspecified() {
-            Ok(())
-        } else {
-            ip_route_input(eng, ns, link, &mut request)
-        };
+        let answers = arp_answers(eng, ns, link, self.sender, self.target);
         eng.options.steps = steps;
-        match routed {
-            Err(InputError::Martian(_)) => return,
-            Err(InputError::Unknown(gap)) => {
-                self.unknown = Some(gap);
-                return;
-            }
-            Ok(()) => {}
-        }
-        match request.route.map(|r| (r.kind, r.dev)) {
-            Some((DstKind::Local, _))
-                if !arp_ignore(eng, link, self.sender, self.target)
-                    && !arp_filter(eng, ns, link, self.sender, self.target) =>
-            {
-                self.answer(eng, ns, link);
-            }
-            Some((DstKind::Forward, out)) => {
-                let proxy_entry = ns
-                    .neigh
-                    .as_ref()
-                    .is_ok_and(|n| n.proxy.contains(&(link.index, self.target)));
-                if proxy_entry || (out != link.index && eng.flag(&link.conf.proxy_arp, false)) {
-                    self.answer(eng, ns, link);
-                }
-            }
-            _ => {}
+        match answers {
+            Ok(true) => self.answer(eng, ns, link),
+            Ok(false) => {}
+            Err(gap) => self.unknown = Some(gap),
         }
     }
 }
@@ -287,6 +277,10 @@ fn is_local(fib: &Fib, target: Ipv4Addr) -> bool {
 }
 
 const RT_TABLE_LOCAL: u32 = 255;
+const RT_SCOPE_LINK: u8 = 253;
+/// `ARPOP_REQUEST`.
+const REQUEST: u16 = 1;
+const BROADCAST: Mac = Mac([0xff; 6]);
 
 /// Neither an own address nor a proxy's business: no need to route the request. Most receivers of a flood are such.
 fn cannot_answer(ns: &Netns, link: &Link, target: Ipv4Addr) -> bool {
@@ -294,6 +288,7 @@ fn cannot_answer(ns: &Netns, link: &Link, target: Ipv4Addr) -> bool {
         return false;
     };
     link.conf.proxy_arp == Ok(false)
+        && link.conf.proxy_arp_pvlan != Ok(true)
         && links.holding(target).is_none()
         && !is_local(fib, target)
         && neigh.proxy.is_empty()

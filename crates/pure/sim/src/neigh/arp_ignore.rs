@@ -8,8 +8,8 @@ use netwhy_model::Netns;
 use netwhy_model::link::{Ifaddr, Link};
 use std::net::Ipv4Addr;
 
-/// 1 wants the target on the very link, 2 also the sender in its subnet.
-pub(super) fn arp_ignore(eng: &mut Engine<'_>, link: &Link, sender: Ipv4Addr, target: Ipv4Addr) -> bool {
+/// 1 wants the target on the very link, 2 also the sender in its subnet, 3 on any link, for more than this host.
+pub(super) fn arp_ignore(eng: &mut Engine<'_>, ns: &Netns, link: &Link, sender: Ipv4Addr, target: Ipv4Addr) -> bool {
     let own = |a: &Ifaddr| a.addr == target;
     match eng.level(&link.conf.arp_ignore) {
         1 => !link.addrs.iter().any(own),
@@ -17,10 +17,22 @@ pub(super) fn arp_ignore(eng: &mut Engine<'_>, link: &Link, sender: Ipv4Addr, ta
             let near = |a: &Ifaddr| in_subnet(a, target) && (sender.is_unspecified() || in_subnet(a, sender));
             !(link.addrs.iter().any(own) && link.addrs.iter().any(near))
         }
+        3 => !ns
+            .links
+            .as_ref()
+            .is_ok_and(|l| l.iter().any(|l| holds_widely(l, target))),
         8 => true,
         _ => false,
     }
 }
+
+/// With `route_localnet` the addresses of a host are those of its links (`confirm_addr_indev()`).
+fn holds_widely(link: &Link, target: Ipv4Addr) -> bool {
+    let wide = |a: &Ifaddr| a.scope <= RT_SCOPE_LINK || link.conf.route_localnet == Ok(true);
+    link.addrs.iter().any(|a| a.addr == target && wide(a))
+}
+
+const RT_SCOPE_LINK: u8 = 253;
 
 /// `inet_ifa_match()`.
 fn in_subnet(a: &Ifaddr, addr: Ipv4Addr) -> bool {

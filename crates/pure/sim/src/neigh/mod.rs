@@ -2,6 +2,8 @@
 
 mod arp;
 mod arp_ignore;
+mod arp_process;
 mod neigh_output;
 
+pub(crate) use arp_process::{ARP, arp_rcv};
 pub(crate) use neigh_output::{Resolved, neigh_failed, neigh_output, neigh_resolve};

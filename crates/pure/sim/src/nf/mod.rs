@@ -10,6 +10,6 @@ mod nf_hook;
 mod reject;
 mod xt;
 
-pub(crate) use conntrack::attach_error;
+pub(crate) use conntrack::{attach_error, confirm};
 pub use nf_hook::HOOK_ORDER;
 pub(crate) use nf_hook::{Hooked, nf_hook};

@@ -7,12 +7,14 @@ use super::conntrack_find::{nf_conntrack_tuple_taken, nf_nat_used_tuple_new};
 use super::ipt_do_table::{TableVerdict, ipt_do_table};
 use super::nf_hook::{Hooked, Links, drop_stage, unknown_rules};
 use crate::engine::Engine;
-use crate::reason::DropReason;
+use crate::reason::{DropReason, Stage};
 use crate::route::inet_select_addr;
 use crate::skb::{CtInfo, EPHEMERAL, L4, Skb, Tuple};
+use crate::state::Conn;
 use crate::trace::Detail;
 use netwhy_model::Netns;
 use netwhy_model::netfilter::{Hook, HookEntry, HookFn, NatRange, Ports, Target};
+use netwhy_wire::icmp;
 use std::net::Ipv4Addr;
 
 const ICMP: u8 = 1;
@@ -44,6 +46,10 @@ pub(crate) fn nf_nat_inet_fn<'a>(
     let Some(ct) = skb.ct else { return true };
     let src = manip_is_src(hook);
     if ct.info == CtInfo::Related && skb.icmp_error().is_some() {
+        if is_redirect(skb) && !untouched(&eng.conns[ct.entry]) {
+            eng.drop(ns, skb, Stage::NfHookSlow, DropReason::NetfilterDrop);
+            return false;
+        }
         icmp_reply_translation(eng, ns, hook, skb);
         return true;
     }
@@ -84,6 +90,21 @@ pub(crate) fn nf_nat_inet_fn<'a>(
     }
     nf_nat_packet(eng, ns, hook, skb);
     true
+}
+
+fn is_redirect(skb: &Skb) -> bool {
+    matches!(
+        skb.l4,
+        L4::Icmp {
+            kind: icmp::REDIRECT,
+            ..
+        }
+    )
+}
+
+/// `nf_nat_icmp_reply_translation()`: no redirect about a connection that is translated, or may be yet.
+fn untouched(conn: &Conn) -> bool {
+    conn.src_done && conn.dst_done && !conn.snat && !conn.dnat
 }
 
 /// `get_unique_tuple()`, `nf_nat_l4proto_unique_tuple()`: where another connection's answers look the same, this one gets

@@ -2,7 +2,7 @@
 //!
 //! Kernel: `fib_validate_source()`, `__fib_validate_source()` (`fib_frontend.c`, 6.18). Kernel-facts trap 9.
 
-use super::fib_lookup::{FibError, FibKey, fib_lookup};
+use super::fib_lookup::{FibError, FibKey, FibResult, fib_lookup};
 use crate::engine::Engine;
 use crate::reason::DropReason;
 use crate::skb::Skb;
@@ -13,7 +13,10 @@ use std::net::Ipv4Addr;
 
 /// Outcome of the check.
 pub(crate) enum Source {
-    Good,
+    /// With whether the source's route leads to the very host, by this link (`nhc_scope >= RT_SCOPE_HOST`).
+    Good {
+        near: bool,
+    },
     Bad(DropReason),
     Unknown(GapId),
 }
@@ -29,17 +32,20 @@ pub(crate) fn fib_validate_source<'a>(
 ) -> Source {
     let src = skb.src;
     let level = eng.level(&link.conf.rp_filter);
-    if level == 0 {
+    // Back where it came from: whoever sends redirects has to know the route to the source.
+    let redirects = level == 0 && link.index == oif && eng.flag(&link.conf.send_redirects, true);
+    if level == 0 && !redirects {
+        const UNLOOKED: Source = Source::Good { near: false };
         if eng.flag(&link.conf.accept_local, false) {
-            return Source::Good;
+            return UNLOOKED;
         }
-        let Ok(fib) = &ns.fib else { return Source::Good };
+        let Ok(fib) = &ns.fib else { return UNLOOKED };
         if !fib.custom_local_routes && !fib.custom_rules {
             let own = ns.links.as_ref().is_ok_and(|l| l.holding(src).is_some());
             return if own {
                 Source::Bad(DropReason::IpLocalSource)
             } else {
-                Source::Good
+                UNLOOKED
             };
         }
     }
@@ -75,7 +81,7 @@ fn full_check<'a>(eng: &mut Engine<'a>, ns: &'a Netns, link: &'a Link, key: FibK
     };
     let key = FibKey { mark, ..key };
     let last_resort = if level == 0 {
-        Source::Good
+        Source::Good { near: false }
     } else {
         Source::Bad(DropReason::IpRpFilter)
     };
@@ -94,14 +100,25 @@ fn full_check<'a>(eng: &mut Engine<'a>, ns: &'a Netns, link: &'a Link, key: FibK
         _ => return Source::Bad(DropReason::IpInvalidSource),
     }
     if found.route.nexthops.iter().any(|n| n.ifindex == link.index) {
-        return Source::Good;
+        return Source::Good {
+            near: to_a_host(&found),
+        };
     }
     if link.addrs.is_empty() {
         return last_resort;
     }
     if level == 1 {
-        Source::Bad(DropReason::IpRpFilter)
-    } else {
-        Source::Good
+        return Source::Bad(DropReason::IpRpFilter);
     }
+    let by_this_link = FibKey { oif: link.index, ..key };
+    let near = match fib_lookup(eng, ns, &by_this_link) {
+        Ok(found) => found.route.kind == RouteKind::Unicast && to_a_host(&found),
+        Err(_) => false,
+    };
+    Source::Good { near }
+}
+
+/// The next hop is the destination itself (`fib_check_nh_nongw()`).
+fn to_a_host(found: &FibResult<'_>) -> bool {
+    found.nexthop.is_some_and(|hop| hop.gateway.is_none())
 }

@@ -1,6 +1,6 @@
 //! Address types and source selection.
 //!
-//! Kernel: `inet_addr_type()` (`fib_frontend.c`), `inet_select_addr()` (`devinet.c`).
+//! Kernel: `inet_addr_type()` (`fib_frontend.c`), `inet_select_addr()`, `inet_addr_onlink()` (`devinet.c`).
 
 use super::fib_lookup::merged;
 use netwhy_model::fib::RouteKind;
@@ -36,6 +36,14 @@ pub(crate) fn inet_addr_type_dev(ns: &Netns, addr: Ipv4Addr, dev: u32) -> Result
             | RouteKind::Throw => addr_type::UNICAST,
         },
         _ => addr_type::UNICAST,
+    })
+}
+
+/// Both addresses lie in one subnet of the link; nobody lies in any.
+pub(crate) fn inet_addr_onlink(link: &Link, one: Ipv4Addr, two: Option<Ipv4Addr>) -> bool {
+    link.addrs.iter().any(|a| {
+        let net = ipnet::Ipv4Net::new(a.peer.unwrap_or(a.addr), a.prefix);
+        net.is_ok_and(|net| net.contains(&one) && two.is_none_or(|t| net.contains(&t)))
     })
 }
 

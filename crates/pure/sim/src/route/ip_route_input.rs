@@ -6,6 +6,7 @@
 use super::LOOPBACK;
 use super::fib_lookup::{FibError, FibKey, FibResult, fib_lookup};
 use super::fib_validate_source::{Source, fib_validate_source};
+use super::inet_addr::inet_addr_onlink;
 use crate::engine::Engine;
 use crate::reason::DropReason;
 use crate::skb::{Dst, DstKind, Errno, Skb};
@@ -85,8 +86,10 @@ pub(crate) fn ip_route_input<'a>(
         return martian(DropReason::IpInvalidDest);
     }
     let oif = found.nexthop.map_or(0, |n| n.ifindex);
-    check_source(eng, ns, link, skb, skb.dst, oif)?;
-    skb.route = Some(forward_dst(&found));
+    let near = check_source(eng, ns, link, skb, skb.dst, oif)?;
+    let mut dst = forward_dst(&found);
+    dst.redirects = near && oif == link.index && eng.watch.is_some() && may_redirect(eng, link, skb, dst.gateway);
+    skb.route = Some(dst);
     note_route(eng, ns, skb, &found);
     Ok(())
 }
@@ -118,6 +121,13 @@ fn ip_route_input_mc<'a>(eng: &mut Engine<'a>, ns: &'a Netns, link: &'a Link, sk
 /// The group of all hosts.
 const ALL_SYSTEMS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 1);
 
+/// `__mkroute_input()`: out by the link that it came in by. Only an observer sees what follows.
+fn may_redirect(eng: &mut Engine<'_>, link: &Link, skb: &Skb, gateway: Option<Ipv4Addr>) -> bool {
+    eng.flag(&link.conf.send_redirects, true)
+        && (eng.flag(&link.conf.shared_media, true) || inet_addr_onlink(link, skb.src, gateway))
+}
+
+/// Whether the source's route leads straight to it.
 fn check_source<'a>(
     eng: &mut Engine<'a>,
     ns: &'a Netns,
@@ -125,9 +135,9 @@ fn check_source<'a>(
     skb: &Skb,
     dst: Ipv4Addr,
     oif: u32,
-) -> Result<(), InputError> {
+) -> Result<bool, InputError> {
     match fib_validate_source(eng, ns, link, skb, dst, oif) {
-        Source::Good => Ok(()),
+        Source::Good { near } => Ok(near),
         Source::Bad(reason) => Err(InputError::Martian(reason)),
         Source::Unknown(gap) => Err(InputError::Unknown(gap)),
     }
@@ -145,6 +155,7 @@ fn forward_dst(found: &FibResult<'_>) -> Dst {
         gateway: hop.and_then(|n| n.gateway),
         mtu: found.route.mtu,
         advmss: found.route.advmss,
+        redirects: false,
     }
 }
 

@@ -90,6 +90,7 @@ pub(crate) fn ip_route_output<'a>(
             gateway: hop.gateway,
             mtu: route.mtu,
             advmss: route.advmss,
+            redirects: false,
         },
         src,
     ))

@@ -8,6 +8,6 @@ mod ip_route_output;
 
 pub(crate) use fib_lookup::{FibError, FibKey, fib_lookup};
 pub(crate) use fib_validate_source::LOOPBACK;
-pub(crate) use inet_addr::{inet_addr_type_dev, inet_select_addr};
+pub(crate) use inet_addr::{inet_addr_onlink, inet_addr_type_dev, inet_select_addr};
 pub(crate) use ip_route_input::{InputError, ip_route_input};
 pub(crate) use ip_route_output::{OutputKey, RouteError, dst_mtu, ip_route_output};

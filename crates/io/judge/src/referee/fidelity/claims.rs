@@ -261,7 +261,7 @@ pub(super) const CLAIMS: &[(&str, &str, Claim, &str)] = &[
     (
         "link",
         "bridge",
-        Partly("VLAN filtering, STP and multicast snooping are not modelled"),
+        Partly("VLAN filtering, a spanning tree at work and multicast snooping are not modelled"),
         BOTH,
     ),
     ("link", "vxlan", Exact, BOTH),
@@ -281,4 +281,23 @@ pub(super) const CLAIMS: &[(&str, &str, Claim, &str)] = &[
     ("socket", "UDP", Partly("what a program answers is not modelled"), BOTH),
     ("socket", "one address", Exact, BOTH),
     ("socket", "connected", Exact, TRAPS),
+    ("arp", "request not answered", Exact, BOTH),
+    ("arp", "request for an own address", Exact, BOTH),
+    (
+        "arp",
+        "request for another's address",
+        Partly("proxy neighbours (`ip neigh add proxy`) are in no member of a bundle"),
+        BOTH,
+    ),
+    ("stage", "arp_process", Partly("drops of ARP are not compared"), ""),
+    ("error", "destination unreachable", Exact, BOTH),
+    ("error", "time exceeded", Exact, TRAPS),
+    (
+        "error",
+        "redirect",
+        Partly(
+            "a trace sends none: what its sender makes of it is not modelled; the pace of further ones is not known",
+        ),
+        "",
+    ),
 ];

@@ -13,7 +13,7 @@ use netwhy_model::fib::{RouteKind, RuleAction};
 use netwhy_model::link::{BridgePort, LinkKind};
 use netwhy_model::netfilter::{Match, SetType, Target};
 use netwhy_model::socket::Socket;
-use netwhy_sim::arrival::CONNTRACK;
+use netwhy_sim::arrival::{ARP, CONNTRACK, ERRORS};
 use netwhy_sim::{DropReason, Stage};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -95,6 +95,8 @@ pub fn areas() -> Vec<Area> {
         area("link", "Kinds of links", false, LinkKind::NAMES.to_vec()),
         area("port", "Settings of bridge ports", false, BridgePort::NAMES.to_vec()),
         area("socket", "Sockets that take a packet", false, Socket::NAMES.to_vec()),
+        area("error", "ICMP errors that a host sends", false, ERRORS.to_vec()),
+        area("arp", "ARP", false, ARP.to_vec()),
         area("reason", "Drop reasons", false, reasons),
         area("stage", "Kernel functions that drop", false, stages),
     ]

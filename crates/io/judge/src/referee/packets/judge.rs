@@ -2,7 +2,7 @@
 
 use super::node::{Node, Reaction};
 use super::packet::Packet;
-use netwhy_sim::arrival::{Arrival, Event, Frame, Reaction as Model, react};
+use netwhy_sim::arrival::{Arrival, Event, Frame, Known, Reaction as Model, react};
 use netwhy_sim::{DropReason, Options, Stage};
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -33,19 +33,67 @@ pub enum Verdict {
 pub struct Residue {
     /// Neighbours that were asked for and did not answer: the kernel does not ask again at once.
     pub asked: BTreeSet<(String, Ipv4Addr)>,
-    /// Hosts that `ip_error()` has told something: it has a budget for each.
+    /// Hosts that `ip_error()` has told something, or that got a redirect: it has a budget for each.
     pub told: BTreeSet<Ipv4Addr>,
+    /// Hosts that got a redirect: the next one may be too early.
+    pub redirected: BTreeSet<Ipv4Addr>,
+    /// What was learned before this conversation.
+    pub known: Known,
 }
 
 impl Residue {
-    /// Remembers a reaction to a packet.
-    pub fn add(&mut self, packet: &Packet, seen: &Reaction) {
-        self.asked.extend(seen.asked.iter().cloned());
-        if by_ip_error(seen) {
+    /// Remembers a reaction to a packet, and what the model made of it.
+    pub fn add(&mut self, packet: &Packet, seen: &Reaction, verdict: &Verdict) {
+        self.asked
+            .extend(seen.asked.iter().map(|(link, addr, _)| (link.clone(), *addr)));
+        let redirects = |way: &Model| way.used.iter().any(|u| (u.area, u.name) == REDIRECT);
+        // inet_peer: both have one budget.
+        let redirected = match verdict {
+            Verdict::Agree(ways) => ways.iter().any(redirects),
+            _ => true,
+        };
+        if by_ip_error(seen) || redirected {
             self.told.insert(packet.src);
+        }
+        if redirected {
+            self.redirected.insert(packet.src);
+        }
+    }
+
+    /// What is known at the end of a conversation, if that can be told.
+    pub fn after(verdict: &Verdict) -> Option<Known> {
+        let Verdict::Agree(ways) = verdict else { return None };
+        let mut all = ways.iter().map(|way| newest(&way.known));
+        let first = all.next().unwrap_or_default();
+        all.all(|other| other == first).then_some(first)
+    }
+
+    /// What these packets may find spent.
+    fn options(&self, packets: &[Packet]) -> Options {
+        let any = |hosts: &BTreeSet<Ipv4Addr>| packets.iter().any(|p| hosts.contains(&p.src));
+        Options {
+            errors_spent: any(&self.told),
+            redirects_spent: any(&self.redirected),
+            ..Options::default()
         }
     }
 }
+
+/// The last that was learned of each address.
+fn newest(known: &Known) -> Known {
+    Known {
+        learned: last_of(&known.learned, |l| (l.netns, l.bridge, l.mac)),
+        askers: last_of(&known.askers, |a| (a.netns, a.link, a.addr)),
+    }
+}
+
+fn last_of<T: Copy, K: PartialEq>(list: &[T], key: impl Fn(&T) -> K) -> Vec<T> {
+    let later = |at: usize| list.iter().skip(at + 1).any(|other| key(other) == key(&list[at]));
+    (0..list.len()).filter(|at| !later(*at)).map(|at| list[at]).collect()
+}
+
+/// As the model notes that a host is in for one, whatever becomes of the error.
+const REDIRECT: (&str, &str) = ("peer", "redirect");
 
 type Asked = BTreeSet<(String, Ipv4Addr)>;
 
@@ -56,27 +104,11 @@ fn by_ip_error(seen: &Reaction) -> bool {
 
 /// Compares the reaction to the last frame, given what was seen of the earlier ones.
 pub fn compare(node: &Node, talk: &Conversation, residue: &Residue) -> Verdict {
-    let options = Options::default();
-    let verdict = compare_with(node, talk, &residue.asked, &options);
-    let last = talk.packets.last().zip(talk.seen.last());
-    if !last.is_some_and(|(packet, seen)| by_ip_error(seen) && residue.told.contains(&packet.src)) {
-        return verdict;
-    }
-    let silent = Options {
-        errors_spent: true,
-        ..options
-    };
-    match (verdict, compare_with(node, talk, &residue.asked, &silent)) {
-        (Verdict::Agree(mut ways), Verdict::Agree(more)) => {
-            ways.extend(more);
-            Verdict::Agree(ways)
-        }
-        (Verdict::Disagree(_), other @ Verdict::Agree(_)) => other,
-        (verdict, _) => verdict,
-    }
+    compare_with(node, talk, residue, &residue.options(&talk.packets))
 }
 
-fn compare_with(node: &Node, talk: &Conversation, asked: &Asked, options: &Options) -> Verdict {
+fn compare_with(node: &Node, talk: &Conversation, residue: &Residue, options: &Options) -> Verdict {
+    let asked = &residue.asked;
     let frames: Vec<Vec<u8>> = talk.packets.iter().map(Packet::bytes).collect();
     let mut script = Vec::new();
     for (packet, frame) in talk.packets.iter().zip(&frames) {
@@ -90,12 +122,12 @@ fn compare_with(node: &Node, talk: &Conversation, asked: &Asked, options: &Optio
         });
     }
     let agrees = |at: usize, events: &[Event]| differs(node, events, &talk.seen[at], asked).is_none();
-    let ways = react(&node.cluster, &script, options, &agrees);
+    let ways = react(&node.cluster, &residue.known, &script, options, &agrees);
     let every = Options {
         linear: true,
         ..*options
     };
-    let linear = react(&node.cluster, &script, &every, &agrees);
+    let linear = react(&node.cluster, &residue.known, &script, &every, &agrees);
     let same = |a: &Model, b: &Model| a.events == b.events && a.hits == b.hits;
     if ways.len() != linear.len() || !ways.iter().zip(&linear).all(|(a, b)| same(a, b)) {
         return Verdict::Disagree("the walk by index and the walk rule by rule differ".to_owned());
@@ -131,8 +163,8 @@ pub fn say(seen: &Reaction) -> String {
     for (link, frame, _) in &seen.sent {
         let _ = write!(text, "[{link} {}] ", say_frame(frame));
     }
-    for (link, addr) in &seen.asked {
-        let _ = write!(text, "[{link} ARP {addr}] ");
+    for (link, addr, from) in &seen.asked {
+        let _ = write!(text, "[{link} ARP {addr} tell {from}] ");
     }
     for drop in &seen.drops {
         let _ = write!(text, "{drop} ");
@@ -160,11 +192,17 @@ fn say_frame(frame: &Frame) -> String {
     if let Some(mss) = frame.mss {
         let _ = write!(text, " mss {mss}");
     }
+    if let Some((op, sha, tha)) = frame.arp {
+        let _ = write!(text, " arp {op} {sha} {tha}");
+    }
     if frame.df {
         text += " df";
     }
     if let Some(frag) = frame.frag {
         let _ = write!(text, " frag {frag:?}");
+    }
+    if frame.says != 0 {
+        let _ = write!(text, " says {:#x}", frame.says);
     }
     if let Some(t) = &frame.inner {
         let _ = write!(text, " about {} {}:{} > {}:{}", t.proto, t.src, t.sport, t.dst, t.dport);
@@ -176,10 +214,10 @@ fn say_frame(frame: &Frame) -> String {
 fn differs(node: &Node, events: &[Event], seen: &Reaction, asked: &Asked) -> Option<String> {
     let mut left: Vec<&(String, Frame, Vec<u8>)> = seen.sent.iter().collect();
     let mut drops: Vec<&String> = seen.drops.iter().collect();
+    let mut requests: Vec<&(String, Ipv4Addr, Ipv4Addr)> = seen.asked.iter().collect();
     let mut perhaps: Vec<&String> = seen.perhaps.iter().collect();
-    let mut requests: Vec<&(String, Ipv4Addr)> = seen.asked.iter().collect();
     let mut missing = Vec::new();
-    let mut met: Vec<&(String, Ipv4Addr)> = Vec::new();
+    let mut met: Vec<&(String, Ipv4Addr, Ipv4Addr)> = Vec::new();
     for event in events {
         match event {
             Event::Sent { link, frame, .. } => {
@@ -189,13 +227,14 @@ fn differs(node: &Node, events: &[Event], seen: &Reaction, asked: &Asked) -> Opt
                     None => missing.push(format!("[{name} {}]", say_frame(frame))),
                 }
             }
-            Event::Asked { link, addr, .. } => {
+            Event::Asked { link, addr, from, .. } => {
                 let name = node.link(*link);
-                match requests.iter().position(|(l, a)| *l == name && a == addr) {
+                let same = |(l, a, f): &(String, Ipv4Addr, Ipv4Addr)| *l == name && a == addr && f == from;
+                match requests.iter().position(|r| same(r)) {
                     Some(at) => met.push(requests.remove(at)),
-                    None if met.iter().any(|(l, a)| *l == name && a == addr) => {}
+                    None if met.iter().any(|(l, a, _)| *l == name && a == addr) => {}
                     None if asked.contains(&(name.clone(), *addr)) => {}
-                    None => missing.push(format!("[{name} ARP {addr}]")),
+                    None => missing.push(format!("[{name} ARP {addr} tell {from}]")),
                 }
             }
             // Without a route no packet is made that could be dropped.

@@ -11,17 +11,17 @@ use netwhy_sim::trace::RuleRef;
 use netwhy_snapshot::Snapshot;
 use netwhy_sys::{Limits, NfNetlink, run_in};
 use netwhy_wire::decode::link_type;
-use netwhy_wire::{decode, icmp};
+use netwhy_wire::{Mac, decode, icmp};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 /// What the kernel did with one frame.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reaction {
-    /// IPv4 frames that came out, by link, with their bytes.
+    /// Frames that came out, IPv4 and ARP of others, by link, with their bytes.
     pub sent: Vec<(String, Frame, Vec<u8>)>,
-    /// ARP requests, by link.
-    pub asked: Vec<(String, Ipv4Addr)>,
+    /// ARP requests of the host itself: link, who is asked for, who is to be told.
+    pub asked: Vec<(String, Ipv4Addr, Ipv4Addr)>,
     /// `REASON@function`.
     pub drops: Vec<String>,
     /// The same, but perhaps of a packet of somebody else on this processor.
@@ -42,6 +42,8 @@ pub struct Node {
     /// Connections were read.
     recorded: bool,
     netfilter: NfNetlink,
+    /// Proxy neighbours, address and link: no member of a bundle lists them.
+    proxies: Vec<(Ipv4Addr, String)>,
 }
 
 /// Name of the namespace in the text.
@@ -77,8 +79,10 @@ impl Node {
             netns,
             legacy,
             changes: false,
+            proxies: Vec::new(),
             recorded: false,
         };
+        node.proxies = lines.iter().filter_map(|l| proxy(l)).collect();
         node.open_taps();
         Ok(node)
     }
@@ -117,7 +121,7 @@ impl Node {
     pub fn forget(&mut self, packets: &[Packet]) -> Result<(), String> {
         if packets
             .iter()
-            .any(|p| !matches!(p.body, Body::Tcp { .. } | Body::Udp { .. }))
+            .any(|p| !matches!(p.body, Body::Tcp { .. } | Body::Udp { .. } | Body::Arp(_)))
         {
             self.netfilter.forget_connections().map_err(|e| e.to_string())?;
         }
@@ -132,6 +136,29 @@ impl Node {
             true => self.run(&["ipset", "flush", CHANGED], "").map(drop),
             false => Ok(()),
         }
+    }
+
+    /// Bridges and neighbour tables forget what they have learned, and what was given by hand stands again where it was.
+    ///
+    /// # Errors
+    /// A command fails.
+    pub fn unlearn(&self, lines: &[String]) -> Result<(), String> {
+        for state in ["reachable", "stale", "delay", "probe"] {
+            self.run(&["ip", "neigh", "flush", "nud", state], "")?;
+        }
+        let given: Vec<&str> = lines
+            .iter()
+            .filter_map(|l| l.strip_prefix("n bridge fdb add "))
+            .collect();
+        let Ok(links) = &self.cluster.ns(self.netns).links else {
+            return Ok(());
+        };
+        for bridge in links.iter().filter(|l| matches!(l.kind, LinkKind::Bridge { .. })) {
+            self.run(&["ip", "link", "set", &bridge.name, "type", "bridge", "fdb_flush"], "")?;
+            let again: String = given.iter().map(|entry| format!("fdb replace {entry}\n")).collect();
+            self.run(&["bridge", "-batch", "-"], &again)?;
+        }
+        Ok(())
     }
 
     /// Whether what the simulator needs of the past is its connections alone: no set is changed.
@@ -221,7 +248,16 @@ impl Node {
         let Some(ns) = self.cluster.netns.get_mut(self.netns.0 as usize) else {
             return;
         };
-        if let Ok(links) = &mut Arc::make_mut(ns).links {
+        let ns = Arc::make_mut(ns);
+        if let (Ok(links), Ok(neigh)) = (&ns.links, &mut ns.neigh) {
+            let index = |name: &String| links.named(name).map(|l| l.index);
+            let proxies = self
+                .proxies
+                .iter()
+                .filter_map(|(addr, name)| Some((index(name)?, *addr)));
+            Arc::make_mut(neigh).proxy = proxies.collect();
+        }
+        if let Ok(links) = &mut ns.links {
             let links = Arc::make_mut(links);
             let found: Vec<u32> = links
                 .iter()
@@ -276,14 +312,19 @@ impl Node {
             while let Some(length) = tap.receive(&mut buffer).map_err(|e| format!("{name}: {e}"))? {
                 let bytes = &buffer[..length];
                 let decoded = decode(link_type::EN10MB, bytes);
-                if let Some(arp) = decoded.arp {
-                    reaction.asked.push((name.clone(), arp.target_ip));
+                if let Some(arp) = decoded.arp.filter(|a| a.operation == 1 && self.is_own(a.sender_mac)) {
+                    reaction.asked.push((name.clone(), arp.target_ip, arp.sender_ip));
                 } else if let Some(frame) = frame_of(bytes) {
                     reaction.sent.push((name.clone(), frame, bytes.to_vec()));
                 }
             }
         }
         Ok(reaction)
+    }
+
+    fn is_own(&self, mac: Mac) -> bool {
+        let links = self.cluster.ns(self.netns).links.as_ref();
+        links.is_ok_and(|l| l.iter().any(|l| l.mac == mac))
     }
 
     /// Packet counters of all rules, as they were read last.
@@ -316,9 +357,36 @@ impl Node {
     }
 }
 
-/// The fields that are compared; `None` for what is not IPv4.
+/// Of a line that makes a proxy neighbour.
+fn proxy(line: &str) -> Option<(Ipv4Addr, String)> {
+    let (addr, link) = line.strip_prefix("n ip neigh add proxy ")?.split_once(" dev ")?;
+    Some((addr.parse().ok()?, link.to_owned()))
+}
+
+/// The fields that are compared; `None` for what is neither IPv4 nor ARP.
 pub fn frame_of(bytes: &[u8]) -> Option<Frame> {
     let decoded = decode(link_type::EN10MB, bytes);
+    if let Some(arp) = decoded.arp {
+        return Some(Frame {
+            eth_src: decoded.eth_src?,
+            eth_dst: decoded.eth_dst?,
+            src: arp.sender_ip,
+            dst: arp.target_ip,
+            arp: Some((arp.operation, arp.sender_mac, arp.target_mac)),
+            ttl: 64,
+            tos: 0,
+            df: true,
+            frag: None,
+            proto: 0,
+            ports: (0, 0),
+            flags: 0,
+            mss: None,
+            inner: None,
+            says: 0,
+            port_any: false,
+            dport_any: false,
+        });
+    }
     let ip = decoded.ip?;
     let (IpAddr::V4(src), IpAddr::V4(dst)) = (ip.src, ip.dst) else {
         return None;
@@ -352,6 +420,11 @@ pub fn frame_of(bytes: &[u8]) -> Option<Frame> {
             _ => None,
         },
         inner,
+        arp: None,
+        says: match &ip.l4 {
+            decode::L4::Icmp(i) if !later => i.gateway.map(u32::from).or(i.mtu).unwrap_or(0),
+            _ => 0,
+        },
         port_any: false,
         dport_any: false,
     })

@@ -100,6 +100,8 @@ pub enum Body {
     },
     /// Another protocol, or a later fragment of one.
     Other(u8),
+    /// No IP: ARP of this operation about the two addresses.
+    Arp(u16),
 }
 
 impl Packet {
@@ -129,6 +131,7 @@ impl Packet {
             Body::Udp { .. } => 17,
             Body::Icmp { .. } | Body::Error { .. } => 1,
             Body::Other(proto) => proto,
+            Body::Arp(_) => 0,
         }
     }
 
@@ -137,6 +140,10 @@ impl Packet {
         let mut frame = Vec::with_capacity(64 + usize::from(self.payload));
         frame.extend(self.to.0);
         frame.extend(self.from.0);
+        if let Body::Arp(op) = self.body {
+            frame.extend(arp(self, op));
+            return frame;
+        }
         frame.extend([8, 0]);
         let body = self.transport();
         frame.extend(header(self, body.len() as u16));
@@ -194,7 +201,7 @@ impl Packet {
                 bytes.extend(quoted(*proto, *src, *dst));
                 Some(2)
             }
-            Body::Other(_) => None,
+            Body::Other(_) | Body::Arp(_) => None,
         };
         bytes.extend(std::iter::repeat_n(0x61, usize::from(self.payload)));
         let length = bytes.len();
@@ -236,6 +243,17 @@ impl Packet {
         second.frag = Some((first.transport().len() as u16, false));
         [first, second]
     }
+}
+
+/// ARP with its protocol number.
+fn arp(packet: &Packet, op: u16) -> Vec<u8> {
+    let mut bytes = vec![8, 6, 0, 1, 8, 0, 6, 4];
+    bytes.extend(op.to_be_bytes());
+    bytes.extend(packet.from.0);
+    bytes.extend(packet.src.octets());
+    bytes.extend(if op == 1 { Mac::ZERO.0 } else { packet.to.0 });
+    bytes.extend(packet.dst.octets());
+    bytes
 }
 
 /// IP header of 20 bytes.
@@ -309,6 +327,7 @@ impl fmt::Display for Packet {
                 from.0, from.1, to.0, to.1
             )?,
             Body::Other(proto) => write!(f, "proto {src}:{proto} {dst}:{proto}")?,
+            Body::Arp(op) => write!(f, "arp {src}:{op} {dst}:{op}")?,
         }
         write!(
             f,
@@ -375,6 +394,7 @@ fn read(text: &str) -> Option<Packet> {
             dst: (dst, 0),
         },
         "proto" => Body::Other(sport as u8),
+        "arp" => Body::Arp(sport),
         _ => return None,
     };
     let mut packet = Packet::new(link, from, to, src, dst, body);
@@ -422,6 +442,7 @@ mod tests {
             "t0 02:00:00:01:00:02 02:00:00:00:00:00 tcp 10.0.0.2:4000 10.1.0.2:80 flags 0x02 seq 7 ack 0 mss 1460 ttl 64 tos 0 id 3 len 0 df",
             "t1 02:00:00:01:00:02 ff:ff:ff:ff:ff:ff udp 10.0.0.2:4000 10.1.0.2:80 ttl 1 tos 8 id 3 len 16 frag 0+",
             "t1 02:00:00:01:00:02 ff:ff:ff:ff:ff:ff error 10.0.0.2:0 10.1.0.2:0 type 3 code 3 about 17 10.1.0.2:5 10.9.0.1:53 ttl 9 tos 0 id 3 len 0 bad-sum",
+            "t1 02:00:00:01:00:02 ff:ff:ff:ff:ff:ff arp 10.0.0.2:1 10.1.0.2:1 ttl 64 tos 0 id 3 len 4",
             "t1 02:00:00:01:00:02 ff:ff:ff:ff:ff:ff proto 10.0.0.2:132 10.1.0.2:132 ttl 9 tos 0 id 3 len 24 frag 16",
         ] {
             assert_eq!(text.parse::<Packet>().unwrap().to_string(), text);

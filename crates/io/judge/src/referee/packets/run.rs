@@ -10,7 +10,7 @@ use super::topology::topology;
 use super::traffic::{Traffic, answer};
 use crate::world::Drops;
 use netwhy_lab::Random;
-use netwhy_sim::arrival::{Event, Reaction as Model};
+use netwhy_sim::arrival::{Event, Known, Reaction as Model};
 use netwhy_wire::decode::link_type;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -161,6 +161,7 @@ fn world(seed: u64, options: &Options, drops: &mut Drops) -> Summary {
     sum.took.0 += began.elapsed();
     let mut traffic = Traffic::new(&topology);
     let mut residue = Residue::default();
+    let (mut known, mut after) = (true, None);
     for set in 0..options.rule_sets {
         let mut random = Random::new(seed << 20 | u64::from(set) << 1 | 1);
         let backends = [Backends::Nft, Backends::Nft, Backends::Legacy, Backends::Both][random.range(0, 3) as usize];
@@ -184,12 +185,22 @@ fn world(seed: u64, options: &Options, drops: &mut Drops) -> Summary {
         let mut tally = Tally::default();
         let mut talks: Vec<Talk> = Vec::new();
         while count < options.packets && sum.disagreements.len() < ENOUGH {
+            if !known {
+                residue.known = Known::default();
+                if let Err(why) = node.unlearn(&topology.lines) {
+                    sum.broken.push(format!("seed {seed}: {why}"));
+                }
+            }
             let mut talk = Conversation::default();
             // What was said before the simulator began, and when that was.
             let (mut said, mut recorded) = (Vec::new(), None);
             let mut packet = traffic.first(&mut random);
+            // What waits for an answer would leave by it.
+            if matches!(packet.body, Body::Arp(_)) && residue.asked.iter().any(|(_, addr)| *addr == packet.src) {
+                continue;
+            }
             let mut fragments: Vec<Packet> = Vec::new();
-            if packet.flaw.is_none() && packet.proto() != 132 && random.one_in(12) {
+            if packet.flaw.is_none() && !matches!(packet.proto(), 0 | 132) && random.one_in(12) {
                 fragments.extend(packet.fragments());
                 if random.one_in(3) {
                     fragments.reverse();
@@ -211,7 +222,8 @@ fn world(seed: u64, options: &Options, drops: &mut Drops) -> Summary {
                 talk.packets.push(packet.clone());
                 talk.seen.push(seen.clone());
                 let verdict = compare(&node, &talk, &residue);
-                residue.add(&packet, &seen);
+                residue.add(&packet, &seen, &verdict);
+                after = Residue::after(&verdict);
                 tally.add(&verdict);
                 note(&mut sum, &verdict, &seen);
                 match verdict {
@@ -243,7 +255,7 @@ fn world(seed: u64, options: &Options, drops: &mut Drops) -> Summary {
                 let Some(mut next) = reply(&mut random, &seen) else {
                     break;
                 };
-                let quiet = recorded.is_none() && packet.frag.is_none() && node.may_be_recorded();
+                let quiet = recorded.is_none() && after.is_some() && packet.frag.is_none() && node.may_be_recorded();
                 if quiet && random.one_in(3) {
                     if let Err(why) = node.record() {
                         sum.broken.push(format!("seed {seed}: {why}"));
@@ -253,9 +265,12 @@ fn world(seed: u64, options: &Options, drops: &mut Drops) -> Summary {
                     said = std::mem::take(&mut talk).packets;
                     length += 1;
                     recorded = Some(said.len());
+                    residue.known = after.take().unwrap_or_default();
                 }
                 packet = next;
             }
+            known = after.is_some();
+            residue.known = after.take().unwrap_or_default();
             said.append(&mut talk.packets);
             if let Err(why) = node.forget(&said) {
                 sum.broken.push(format!("seed {seed}: {why}"));
@@ -302,20 +317,28 @@ fn culprit(talks: Vec<Talk>, case: &dyn Fn(Talk) -> Case, drops: &mut Drops) -> 
     node.load(&world.rules, drops)?;
     let mut residue = Residue::default();
     let mut tally = Tally::default();
+    let mut after = None;
     for (packets, recorded) in talks {
         let mut talk = Conversation::default();
         for (at, packet) in packets.iter().enumerate() {
             if recorded == Some(at) {
                 node.record()?;
                 talk = Conversation::default();
+                residue.known = after.take().unwrap_or_default();
             }
             let seen = node.inject(&packet.link, &packet.bytes(), drops)?;
             talk.packets.push(packet.clone());
             talk.seen.push(seen.clone());
-            tally.add(&compare(&node, &talk, &residue));
-            residue.add(packet, &seen);
+            let verdict = compare(&node, &talk, &residue);
+            tally.add(&verdict);
+            residue.add(packet, &seen, &verdict);
+            after = Residue::after(&verdict);
         }
         node.forget(&packets)?;
+        if after.is_none() {
+            node.unlearn(&world.topology)?;
+        }
+        residue.known = after.take().unwrap_or_default();
         if tally.is_void() {
             node.load(&world.rules, drops)?;
             tally = Tally::default();

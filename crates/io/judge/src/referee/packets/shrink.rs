@@ -77,16 +77,19 @@ impl Case {
         let mut talk = Conversation::default();
         let mut residue = Residue::default();
         let mut tally = Tally::default();
+        let mut after = None;
         for (at, packet) in self.packets.iter().enumerate() {
             if self.recorded == Some(at) {
                 node.record()?;
                 talk = Conversation::default();
+                residue.known = after.take().unwrap_or_default();
             }
             let seen = node.inject(&packet.link, &packet.bytes(), drops)?;
             talk.packets.push(packet.clone());
             talk.seen.push(seen);
             let verdict = compare(&node, &talk, &residue);
-            residue.add(packet, &talk.seen[talk.seen.len() - 1]);
+            residue.add(packet, &talk.seen[talk.seen.len() - 1], &verdict);
+            after = Residue::after(&verdict);
             tally.add(&verdict);
             match verdict {
                 Verdict::Disagree(what) if at + 1 == self.packets.len() => return Ok(Some(what)),
@@ -156,9 +159,10 @@ pub fn shrink(case: &Case, drops: &mut Drops, budget: Duration) -> (Case, Option
 /// What only keeps a namespace from doing more than it is asked stays.
 fn keeps_quiet(line: &str) -> bool {
     [
-        "send_redirects",
         "icmp_ratemask",
         "retrans_time_ms",
+        "delay_first_probe_time",
+        "proxy_delay",
         "tcp_be_liberal",
         "tcp_syncookies",
     ]

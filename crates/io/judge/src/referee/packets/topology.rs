@@ -105,20 +105,24 @@ impl Topology {
             ));
             self.line(format!("n ip link set {link} up"));
             taps = (0..random.range(2, 3)).map(|p| format!("p{p}")).collect();
+            let ports = taps.len();
             for (at, port) in taps.iter().enumerate() {
                 self.lines.push(format!("tap n:{port} 02:00:00:02:00:{at:02x}"));
                 self.line(format!("n ip link set {port} master {link}"));
-                let mut settings = "learning off".to_owned();
-                for (setting, often) in [("hairpin on", 3), ("isolated on", 4), ("flood off", 5)] {
-                    if random.one_in(often) {
-                        let _ = write!(settings, " {setting}");
-                    }
-                }
-                self.line(format!("n bridge link set dev {port} {settings}"));
+                // A bridge whose ports are all closed loses its carrier, some time within a second.
+                self.port(random, port, at + 1 < ports);
+            }
+            // Nothing comes by a port that is down.
+            if random.one_in(6) {
+                let down = taps.remove(0);
+                self.line(format!("n ip link set {down} down"));
+            }
+            if random.one_in(4) {
+                self.line(format!("n ip link set {link} promisc on"));
             }
             for host in HOSTS {
                 if !random.one_in(5) {
-                    let port = &taps[usize::from(host) % taps.len()];
+                    let port = format!("p{}", usize::from(host) % ports);
                     let mac = host_mac(number, host);
                     self.line(format!("n bridge fdb add {mac} dev {port} master static"));
                 }
@@ -133,6 +137,16 @@ impl Topology {
         }
         // A neighbour that does not answer is asked once and not given up.
         self.line(format!("n sysctl net.ipv4.neigh.{link}.retrans_time_ms=600000"));
+        // Nor is one that is known asked whether it is still there, and a proxy answers at once.
+        self.line(format!("n sysctl net.ipv4.neigh.{link}.delay_first_probe_time=600"));
+        self.line(format!("n sysctl net.ipv4.neigh.{link}.proxy_delay=0"));
+        if random.one_in(4) {
+            let far = [host((number + 1) % 3, 3), Ipv4Addr::new(10, 244, 1, 7)];
+            self.line(format!(
+                "n ip neigh add proxy {} dev {link}",
+                far[random.range(0, 1) as usize]
+            ));
+        }
         self.address(&link, host(number, 1), 24);
         if random.one_in(3) {
             self.address(&link, host(number, 201), 24);
@@ -158,6 +172,32 @@ impl Topology {
         });
     }
 
+    fn port(&mut self, random: &mut Random, port: &str, may_close: bool) {
+        let mut settings = String::new();
+        for (setting, often) in [
+            ("learning off", 2),
+            ("hairpin on", 3),
+            ("isolated on", 4),
+            ("flood off", 5),
+            ("mcast_flood off", 5),
+            ("bcast_flood off", 5),
+            ("neigh_suppress on", 8),
+        ] {
+            if random.one_in(often) {
+                let _ = write!(settings, " {setting}");
+            }
+        }
+        if may_close && random.one_in(4) {
+            let _ = write!(settings, " state {}", random.range(0, 4));
+        }
+        if !settings.is_empty() {
+            self.line(format!("n bridge link set dev {port}{settings}"));
+        }
+        if random.one_in(8) {
+            self.line(format!("n ip link set {port} type bridge_slave proxy_arp on"));
+        }
+    }
+
     fn address(&mut self, link: &str, addr: Ipv4Addr, prefix: u8) {
         self.own.push(addr);
         self.line(format!("n ip addr add {addr}/{prefix} brd + dev {link}"));
@@ -171,14 +211,33 @@ impl Topology {
         for name in &names {
             let mut set =
                 |key: &str, value: u32| self.lines.push(format!("n sysctl net.ipv4.conf.{name}.{key}={value}"));
-            set("send_redirects", 0);
+            set("send_redirects", u32::from(random.one_in(3)));
+            if random.one_in(2) {
+                set("shared_media", 0);
+            }
             if random.one_in(3) {
                 set("rp_filter", random.range(0, 2));
             }
             if name != "all" && random.one_in(8) {
                 set("forwarding", random.range(0, 1));
             }
-            for key in ["accept_local", "route_localnet", "src_valid_mark", "proxy_arp"] {
+            if random.one_in(3) {
+                set("arp_ignore", [0, 1, 1, 2, 2, 3, 8][random.range(0, 6) as usize]);
+            }
+            if random.one_in(3) {
+                set("arp_announce", random.range(0, 2));
+            }
+            if name != "all" && random.one_in(4) {
+                set("medium_id", random.range(1, 2));
+            }
+            for key in [
+                "accept_local",
+                "route_localnet",
+                "src_valid_mark",
+                "proxy_arp",
+                "proxy_arp_pvlan",
+                "arp_filter",
+            ] {
                 if random.one_in(6) {
                     set(key, 1);
                 }

@@ -48,6 +48,9 @@ impl<'t> Traffic<'t> {
         let to = destination_mac(random, subnet, dst);
         let taps: Vec<&str> = subnet.taps.iter().map(String::as_str).collect();
         let link: &str = random.pick(&taps);
+        if random.one_in(10) {
+            return self.arp(random, subnet, link);
+        }
         let sport = self.sport();
         let mut body = body(random, sport);
         if let Body::Other(proto) = body
@@ -66,6 +69,28 @@ impl<'t> Traffic<'t> {
             packet.payload = packet.payload.max(12);
         }
         packet
+    }
+
+    /// Who has it? Or somebody says so, or something else.
+    fn arp(&self, random: &mut Random, subnet: &Subnet, link: &str) -> Packet {
+        let src = match random.one_in(10) {
+            true => Ipv4Addr::UNSPECIFIED,
+            false => self.source(random, subnet).0,
+        };
+        // One address is always the same host's: who knows it does not believe another at once.
+        let from = host_mac(subnet.number, src.octets()[3]);
+        let dst = if random.one_in(12) {
+            src
+        } else {
+            self.destination(random)
+        };
+        let op = [1, 1, 1, 1, 1, 1, 1, 1, 2, 3][random.range(0, 9) as usize];
+        let to = match random.range(1, 8) {
+            1 => subnet.mac,
+            2 => host_mac(subnet.number, random.range(2, 7) as u8),
+            _ => Mac([0xff; 6]),
+        };
+        Packet::new(link, from, to, src, dst, Body::Arp(op))
     }
 
     fn source(&self, random: &mut Random, subnet: &Subnet) -> (Ipv4Addr, Mac) {

@@ -1,7 +1,7 @@
 //! Links, neighbours, forwarding tables.
 
 use super::{alone, only};
-use crate::link::{BridgePort, LinkKind};
+use crate::link::{BridgePort, LinkKind, PortState};
 use crate::neigh::NudState;
 use netwhy_wire::Mac;
 use std::net::Ipv4Addr;
@@ -46,19 +46,27 @@ fn kinds_and_ports() {
         assert!(c.gaps.get(*gap).why.contains(name));
     }
     let set = BridgePort {
-        forwarding: false,
+        state: PortState::Closed,
         hairpin: true,
         isolated: true,
         learning: false,
         flood: false,
+        mcast_flood: true,
+        bcast_flood: true,
+        proxy_arp: false,
+        neigh_suppress: false,
     };
     assert_eq!(links.get(3).unwrap().port, Some(set));
     let default = BridgePort {
-        forwarding: true,
+        state: PortState::Forwarding,
         hairpin: false,
         isolated: false,
         learning: true,
         flood: true,
+        mcast_flood: true,
+        bcast_flood: true,
+        proxy_arp: false,
+        neigh_suppress: false,
     };
     assert_eq!(
         (links.get(4).unwrap().port.as_ref(), links.get(4).unwrap().master),
@@ -81,7 +89,10 @@ fn bridge_link_decides_over_slave_data() {
     let ports = r#"[{"ifindex":3,"link":"eth0","ifname":"p1","master":"br0","state":"forwarding","hairpin":false}]"#;
     let c = alone(&[("link.json", LINK), ("addr.json", ADDR), ("bridge-link.json", ports)]);
     let port = only(&c).links.as_ref().unwrap().get(3).unwrap().port.clone().unwrap();
-    assert_eq!((port.forwarding, port.hairpin, port.isolated), (true, false, true));
+    assert_eq!(
+        (port.state, port.hairpin, port.isolated),
+        (PortState::Forwarding, false, true)
+    );
 }
 
 #[test]

@@ -104,6 +104,6 @@ fn looked_up(skb: &Skb) -> Option<Tuple> {
     match &skb.l4 {
         L4::Tcp { .. } | L4::Udp { .. } | L4::Vxlan { .. } => Some(skb.tuple()),
         L4::Icmp { inner, .. } => inner.map(Tuple::inverted).filter(|t| matches!(t.proto, 6 | 17)),
-        L4::Other(_) => None,
+        L4::Other(_) | L4::Arp(_) => None,
     }
 }

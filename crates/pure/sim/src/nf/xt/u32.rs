@@ -133,7 +133,7 @@ fn as_it_came(skb: &Skb, i: usize) -> Option<u8> {
         L4::Udp { .. } => 26..28,
         L4::Icmp { inner: None, .. } => 22..24,
         L4::Icmp { .. } | L4::Vxlan { .. } => return None,
-        L4::Other(_) => 0..0,
+        L4::Other(_) | L4::Arp(_) => 0..0,
     };
     skb.raw.as_ref()?.get(i).copied().filter(|_| !checksum.contains(&i))
 }
@@ -185,6 +185,6 @@ fn transport(skb: &Skb, i: usize) -> Option<u8> {
             (24..28, Some(inner)) => inner.dst.octets().get(i - 24).copied(),
             _ => None,
         },
-        L4::Other(_) => None,
+        L4::Other(_) | L4::Arp(_) => None,
     }
 }
