@@ -13,6 +13,9 @@ use netwhy_wire::Mac;
 use std::net::Ipv4Addr;
 
 const REQUEST: u16 = 1;
+/// `ARPOP_RREQUEST`, `ARPOP_RREPLY`.
+const RREQUEST: u16 = 3;
+const RREPLY: u16 = 4;
 const REPLY: u16 = 2;
 
 /// What a bridge makes of ARP.
@@ -51,7 +54,7 @@ pub(crate) fn proxied(
         if has(port, |p| p.neigh_suppress) || !to.is_multicast() && op == REQUEST {
             return Proxied::default();
         }
-        if sip.is_unspecified() || sip == tip {
+        if !matches!(op, RREQUEST | RREPLY) && (sip.is_unspecified() || sip == tip) {
             return SPARED;
         }
     }

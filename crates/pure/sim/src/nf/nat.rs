@@ -290,6 +290,8 @@ pub(crate) fn nat_target<'a>(
                 setup_dst(eng, skb, &range);
             }
         }
+        // nf_nat_masquerade_ipv4(): nobody is not hidden.
+        Target::Masquerade { .. } if skb.ct.is_some_and(|ct| eng.conns[ct.entry].orig.src.is_unspecified()) => {}
         Target::Masquerade { ports, random } => {
             let Some(addr) = masquerade_addr(ns, skb, links) else {
                 return false;

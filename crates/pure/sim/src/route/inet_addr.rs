@@ -47,13 +47,21 @@ pub(crate) fn inet_addr_onlink(link: &Link, one: Ipv4Addr, two: Option<Ipv4Addr>
     })
 }
 
-/// Scope link.
+/// Scopes link and host.
 const RT_SCOPE_LINK: u8 = 253;
+const RT_SCOPE_HOST: u8 = 254;
 
-/// The primary address of a link in the subnet of `near`, else its first; else another link's.
+/// The primary address of a link in the subnet of `near`, else its first; else another link's. With `route_localnet` those of
+/// the host itself may leave it too.
 pub(crate) fn inet_select_addr(ns: &Netns, link: &Link, near: Option<Ipv4Addr>, scope: u8) -> Option<Ipv4Addr> {
-    let fits = |l: &Link, i: usize| !l.addrs[i].secondary && l.addrs[i].scope <= scope;
-    let own = (0..link.addrs.len()).filter(|i| fits(link, *i)).map(|i| &link.addrs[i]);
+    let localnet = match link.conf.route_localnet {
+        Ok(true) => RT_SCOPE_LINK,
+        _ => RT_SCOPE_HOST,
+    };
+    let own = link
+        .addrs
+        .iter()
+        .filter(|a| !a.secondary && a.scope.min(localnet) <= scope);
     let mut first = None;
     for a in own {
         let net = ipnet::Ipv4Net::new(a.peer.unwrap_or(a.addr), a.prefix);
@@ -66,6 +74,7 @@ pub(crate) fn inet_select_addr(ns: &Netns, link: &Link, near: Option<Ipv4Addr>, 
     if first.is_some() {
         return first;
     }
+    let fits = |l: &Link, i: usize| !l.addrs[i].secondary && l.addrs[i].scope <= scope;
     let links = ns.links.as_ref().ok()?;
     links.iter().filter(|l| l.index != link.index && l.up).find_map(|l| {
         (0..l.addrs.len())

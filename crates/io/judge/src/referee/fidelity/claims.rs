@@ -184,7 +184,12 @@ pub(super) const CLAIMS: &[(&str, &str, Claim, &str)] = &[
     ),
     ("target", "NETMAP", Exact, BOTH),
     ("target", "CT notrack", Exact, TRAPS),
-    ("target", "CT zone", Exact, TRAPS),
+    (
+        "target",
+        "CT zone",
+        Partly("what the host sends to itself without a connection is looked for again, in the zone of raw PREROUTING"),
+        TRAPS,
+    ),
     ("target", "TOS, DSCP", Exact, TRAPS),
     ("target", "TTL", Exact, TRAPS),
     ("target", "TCPMSS", Exact, TRAPS),

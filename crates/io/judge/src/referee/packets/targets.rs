@@ -19,11 +19,9 @@ impl Drawer<'_> {
                 .one(&[
                     " -j CT --notrack",
                     " -j NOTRACK",
-                    " -j CT --zone 1",
-                    " -j CT --zone 2",
-                    " -j CT --zone-orig 1",
-                    " -j CT --zone-reply 2",
-                    " -j CT --zone mark",
+                    " -j CT --notrack",
+                    " -j NOTRACK",
+                    " -j CT --ctevents new",
                     " -j CT --ctevents new",
                 ])
                 .to_owned(),

@@ -117,9 +117,6 @@ impl Topology {
                 let down = taps.remove(0);
                 self.line(format!("n ip link set {down} down"));
             }
-            if random.one_in(4) {
-                self.line(format!("n ip link set {link} promisc on"));
-            }
             for host in HOSTS {
                 if !random.one_in(5) {
                     let port = format!("p{}", usize::from(host) % ports);
