@@ -94,9 +94,14 @@ fn run<'a>(
         let (group, later) = rest.split_at(same);
         rest = later;
         if group.iter().any(|e| is_nat(ns, e)) {
+            let daddr = skb.dst;
             let several = (group.len() > 1).then(|| ordered(eng, ns, hook, group));
             if !nf_nat_inet_fn(eng, ns, hook, skb, links, several.as_deref().unwrap_or(group)) {
                 return Hooked::Drop;
+            }
+            // nf_nat_ipv4_pre_routing(): what comes over lo has a route, which then is another one.
+            if hook == Hook::PreRouting && skb.dst != daddr {
+                skb.route = None;
             }
             if hook == Hook::LocalOut && moves_destination(eng, skb) && !ip_route_me_harder(eng, ns, skb) {
                 return Hooked::Drop;

@@ -187,7 +187,7 @@ pub(super) const CLAIMS: &[(&str, &str, Claim, &str)] = &[
     (
         "target",
         "CT zone",
-        Partly("what the host sends to itself without a connection is looked for again, in the zone of raw PREROUTING"),
+        Partly("zones of one direction are judged by hand-written worlds only"),
         TRAPS,
     ),
     ("target", "TOS, DSCP", Exact, TRAPS),

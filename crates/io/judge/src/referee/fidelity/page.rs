@@ -50,8 +50,8 @@ A figure counts only packets of which kernel and model agree, and only what ever
 (`crates/io/judge/src/referee/conversations`), `recordings` what was measured in clusters. `nobody` is meant as it says.
 
 The last run: seed {}, {} worlds, {} rule sets, {} packets. Of {} packets the model did not know what happens. {} times
-kernel and model differed again in the same world built anew; {} times they differed once only, as they do when other
-work on the machine drops packets.
+kernel and model differed again in the same world built anew; {} times they differed once only: what the kernel draws, and
+what earlier packets leave behind.
 ",
         figures.seed,
         figures.worlds,

@@ -19,9 +19,9 @@ impl Drawer<'_> {
                 .one(&[
                     " -j CT --notrack",
                     " -j NOTRACK",
-                    " -j CT --notrack",
-                    " -j NOTRACK",
-                    " -j CT --ctevents new",
+                    " -j CT --zone 1",
+                    " -j CT --zone 2",
+                    " -j CT --zone mark",
                     " -j CT --ctevents new",
                 ])
                 .to_owned(),
