@@ -59,6 +59,20 @@ pub struct Tuple {
     pub dport: u16,
 }
 
+impl Tuple {
+    /// That of the packets that answer, where nothing is translated.
+    #[must_use]
+    pub fn inverted(self) -> Tuple {
+        Tuple {
+            proto: self.proto,
+            src: self.dst,
+            dst: self.src,
+            sport: self.dport,
+            dport: self.sport,
+        }
+    }
+}
+
 /// `struct nf_conntrack_zone`, resolved: the zone in which each direction is looked up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Zones {

@@ -2,6 +2,7 @@
 
 use crate::opts::TcpOpts;
 use netwhy_model::NetnsId;
+pub(crate) use netwhy_model::conn::Tuple;
 use netwhy_model::netfilter::{CtZone, Ports};
 use netwhy_wire::Mac;
 use std::net::Ipv4Addr;
@@ -148,16 +149,6 @@ pub(crate) struct Arp {
     pub tha: Mac,
 }
 
-/// A conntrack tuple, or the header inside an ICMP error.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Tuple {
-    pub proto: u8,
-    pub src: Ipv4Addr,
-    pub dst: Ipv4Addr,
-    pub sport: u16,
-    pub dport: u16,
-}
-
 /// A packet's connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct CtRef {
@@ -222,18 +213,6 @@ pub(crate) enum Errno {
     HostUnreach,
     NetUnreach,
     Acces,
-}
-
-impl Tuple {
-    pub fn inverted(self) -> Tuple {
-        Tuple {
-            proto: self.proto,
-            src: self.dst,
-            dst: self.src,
-            sport: self.dport,
-            dport: self.sport,
-        }
-    }
 }
 
 impl Skb {

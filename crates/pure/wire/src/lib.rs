@@ -2,6 +2,7 @@
 //!
 //! Pure: no file, no socket, no clock. Everything here takes bytes that a stranger wrote, so nothing here panics.
 
+pub mod arp;
 pub mod checksum;
 pub mod decode;
 pub mod icmp;

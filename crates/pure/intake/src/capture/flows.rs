@@ -2,6 +2,7 @@
 
 use super::{ArpUnanswered, FLOWS_MAX, FlowObservation, NUMBERS_MAX, Schedule, icmp};
 use crate::observation::{DnsError, Kind};
+use netwhy_wire::arp::{REPLY, REQUEST};
 use netwhy_wire::decode::{Arp, Icmp, Ip, Tcp, Udp};
 use netwhy_wire::{Proto, Tuple, tcp};
 use std::collections::BTreeMap;
@@ -203,9 +204,9 @@ impl Flows {
 
     pub fn arp(&mut self, seen: Seen, arp: &Arp) {
         let gratuitous = arp.sender_ip == arp.target_ip;
-        if arp.operation == 2 || gratuitous {
+        if arp.operation == REPLY || gratuitous {
             self.arp_replies.insert(arp.sender_ip, seen.number);
-        } else if arp.operation == 1 && (self.arp.len() < FLOWS_MAX) {
+        } else if arp.operation == REQUEST && (self.arp.len() < FLOWS_MAX) {
             push(self.arp.entry((arp.sender_ip, arp.target_ip)).or_default(), seen.number);
         }
     }

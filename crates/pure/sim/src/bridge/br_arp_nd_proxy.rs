@@ -9,14 +9,8 @@ use crate::skb::{Arp, L4, PktType, Skb};
 use netwhy_model::Netns;
 use netwhy_model::link::{BridgePort, Link};
 use netwhy_model::neigh::NudState;
-use netwhy_wire::Mac;
+use netwhy_wire::{Mac, arp};
 use std::net::Ipv4Addr;
-
-const REQUEST: u16 = 1;
-/// `ARPOP_RREQUEST`, `ARPOP_RREPLY`.
-const RREQUEST: u16 = 3;
-const RREPLY: u16 = 4;
-const REPLY: u16 = 2;
 
 /// What a bridge makes of ARP.
 #[derive(Clone, Copy, Default)]
@@ -51,14 +45,14 @@ pub(crate) fn proxied(
         return Proxied::default();
     }
     if suppress {
-        if has(port, |p| p.neigh_suppress) || !to.is_multicast() && op == REQUEST {
+        if has(port, |p| p.neigh_suppress) || !to.is_multicast() && op == arp::REQUEST {
             return Proxied::default();
         }
-        if !matches!(op, RREQUEST | RREPLY) && (sip.is_unspecified() || sip == tip) {
+        if !matches!(op, arp::RREQUEST | arp::RREPLY) && (sip.is_unspecified() || sip == tip) {
             return SPARED;
         }
     }
-    if op != REQUEST {
+    if op != arp::REQUEST {
         return Proxied::default();
     }
     if suppress && bridge.addrs.iter().any(|a| a.addr == tip) {
@@ -98,18 +92,18 @@ pub(super) fn br_do_proxy_suppress_arp<'a>(
     port: Option<&'a Link>,
     skb: &mut Skb,
 ) {
-    let L4::Arp(arp) = skb.l4 else { return };
-    let made = proxied(eng, ns, bridge, port, (arp.op, skb.eth_dst), (skb.src, skb.dst));
+    let L4::Arp(asked) = skb.l4 else { return };
+    let made = proxied(eng, ns, bridge, port, (asked.op, skb.eth_dst), (skb.src, skb.dst));
     skb.arp_replied = made.replied;
     let Some(mac) = made.answer else { return };
     let answer = Arp {
-        op: REPLY,
+        op: arp::REPLY,
         sha: mac,
-        tha: arp.sha,
+        tha: asked.sha,
     };
     let mut reply = Skb::new(skb.dst, skb.src, L4::Arp(answer));
     reply.eth_src = mac;
-    reply.eth_dst = arp.sha;
+    reply.eth_dst = asked.sha;
     reply.main = false;
     match port {
         Some(port) => dev_queue_xmit(eng, ns, port, reply),

@@ -7,6 +7,7 @@ use super::{icmp_send, icmp_send_info, ip_output};
 use crate::engine::Engine;
 use crate::nf::{Hooked, nf_hook};
 use crate::reason::{DropReason, Stage};
+use crate::route::dst_mtu;
 use crate::skb::{IP_LEN, PktType, Skb};
 use netwhy_model::Netns;
 use netwhy_model::netfilter::Hook;
@@ -22,13 +23,9 @@ pub(crate) fn ip_forward<'a>(eng: &mut Engine<'a>, ns: &'a Netns, mut skb: Skb) 
         icmp_send(eng, ns, &skb, icmp::TIME_EXCEEDED, icmp::EXC_TTL);
         return;
     }
-    let mtu = route
-        .mtu
-        .or_else(|| ns.links.as_ref().ok()?.get(route.dev).map(|l| l.mtu));
-    if mtu.is_some_and(|mtu| ip_exceeds_mtu(&skb, mtu)) {
+    if let Some(mtu) = dst_mtu(ns, &route).filter(|mtu| ip_exceeds_mtu(&skb, *mtu)) {
         eng.drop(ns, &skb, Stage::IpForward, DropReason::PktTooBig);
-        let info = mtu.unwrap_or_default();
-        icmp_send_info(eng, ns, &skb, (icmp::DEST_UNREACH, icmp::FRAG_NEEDED), info);
+        icmp_send_info(eng, ns, &skb, (icmp::DEST_UNREACH, icmp::FRAG_NEEDED), mtu);
         return;
     }
     skb.ttl -= 1;

@@ -3,17 +3,17 @@
 //! Kernel: `arp_solicit()` (`net/ipv4/arp.c`, 6.18). The request is followed over veths, bridges,
 //! VXLAN devices that flood, and assumed segments, without being a packet of the conversation.
 
-use super::arp_process::arp_answers;
+use super::arp_process::{arp_answers, neigh_event_ns};
 use crate::bridge::{floods_many, proxied, should_deliver, takes_flood};
 use crate::dev::vxlan_carries;
 use crate::engine::Engine;
 use crate::route::{inet_addr_onlink, inet_addr_type_dev, inet_select_addr};
-use crate::state::{Asker, Learned, Vtep};
+use crate::state::{Learned, Vtep};
 use netwhy_model::fib::{Fib, RouteKind};
 use netwhy_model::link::{Link, LinkKind, PortState, Vxlan};
 use netwhy_model::netfilter::addr_type;
 use netwhy_model::{GapId, Netns, NetnsId};
-use netwhy_wire::Mac;
+use netwhy_wire::{Mac, arp};
 use std::net::Ipv4Addr;
 
 /// What comes back.
@@ -168,7 +168,14 @@ impl Ask {
 
     fn flood<'a>(&mut self, eng: &mut Engine<'a>, ns: &'a Netns, bridge: &'a Link, from: Option<&'a Link>) {
         let Ok(links) = &ns.links else { return };
-        let made = proxied(eng, ns, bridge, from, (REQUEST, BROADCAST), (self.sender, self.target));
+        let made = proxied(
+            eng,
+            ns,
+            bridge,
+            from,
+            (arp::REQUEST, BROADCAST),
+            (self.sender, self.target),
+        );
         self.answers.extend(made.answer);
         for port in links
             .iter()
@@ -189,14 +196,7 @@ impl Ask {
     fn answer(&mut self, eng: &mut Engine<'_>, ns: &Netns, link: &Link) {
         let mac = link.mac;
         self.answers.push(mac);
-        if !self.sender.is_unspecified() {
-            eng.askers.push(Asker {
-                netns: ns.id,
-                link: link.index,
-                addr: self.sender,
-                mac: self.sender_mac,
-            });
-        }
+        neigh_event_ns(eng, ns, link, self.sender, self.sender_mac);
         for &(netns, link, remote, _) in self.tunnels.iter().filter(|t| t.3) {
             eng.vteps.push(Vtep {
                 netns,
@@ -278,8 +278,6 @@ fn is_local(fib: &Fib, target: Ipv4Addr) -> bool {
 
 const RT_TABLE_LOCAL: u32 = 255;
 const RT_SCOPE_LINK: u8 = 253;
-/// `ARPOP_REQUEST`.
-const REQUEST: u16 = 1;
 const BROADCAST: Mac = Mac([0xff; 6]);
 
 /// Neither an own address nor a proxy's business: no need to route the request. Most receivers of a flood are such.

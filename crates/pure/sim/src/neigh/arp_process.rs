@@ -13,6 +13,7 @@ use crate::state::Asker;
 use netwhy_model::link::Link;
 use netwhy_model::netfilter::addr_type;
 use netwhy_model::{GapId, Netns};
+use netwhy_wire::{Mac, arp as wire};
 use std::net::Ipv4Addr;
 
 /// Names of what a host does with ARP.
@@ -23,20 +24,16 @@ pub(crate) const ARP: &[&str] = &[
     "reply",
 ];
 
-/// `ARPOP_REQUEST`, `ARPOP_REPLY`.
-const REQUEST: u16 = 1;
-const REPLY: u16 = 2;
-
 pub(crate) fn arp_rcv<'a>(eng: &mut Engine<'a>, ns: &'a Netns, link: &'a Link, skb: &Skb, arp: Arp) {
     if link.noarp || skb.pkt_type == PktType::OtherHost {
         return;
     }
-    let bad = !matches!(arp.op, REQUEST | REPLY) || is_odd(eng, link, skb.dst);
+    let bad = !matches!(arp.op, wire::REQUEST | wire::REPLY) || is_odd(eng, link, skb.dst);
     // inetdev_init(): a link gets its IPv4 configuration when it is made.
     if bad {
         return eng.drop(ns, skb, Stage::ArpProcess, DropReason::NotSpecified);
     }
-    if arp.op != REQUEST {
+    if arp.op != wire::REQUEST {
         return eng.used("arp", ARP[3], "");
     }
     match arp_answers(eng, ns, link, skb.src, skb.dst) {
@@ -55,18 +52,22 @@ fn is_odd(eng: &mut Engine<'_>, link: &Link, tip: Ipv4Addr) -> bool {
     tip.is_multicast() || tip.is_loopback() && !eng.flag(&link.conf.route_localnet, false)
 }
 
-fn answer<'a>(eng: &mut Engine<'a>, ns: &'a Netns, link: &'a Link, skb: &Skb, arp: Arp) {
-    // neigh_event_ns()
-    if !skb.src.is_unspecified() {
+/// Who asks is known by that; nobody is not.
+pub(super) fn neigh_event_ns(eng: &mut Engine<'_>, ns: &Netns, link: &Link, addr: Ipv4Addr, mac: Mac) {
+    if !addr.is_unspecified() {
         eng.askers.push(Asker {
             netns: ns.id,
             link: link.index,
-            addr: skb.src,
-            mac: arp.sha,
+            addr,
+            mac,
         });
     }
+}
+
+fn answer<'a>(eng: &mut Engine<'a>, ns: &'a Netns, link: &'a Link, skb: &Skb, arp: Arp) {
+    neigh_event_ns(eng, ns, link, skb.src, arp.sha);
     let back = Arp {
-        op: REPLY,
+        op: wire::REPLY,
         sha: link.mac,
         tha: arp.sha,
     };

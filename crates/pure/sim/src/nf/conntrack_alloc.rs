@@ -12,14 +12,14 @@ pub(super) fn nf_conntrack_alloc(eng: &mut Engine<'_>, ns: &Netns) -> bool {
     let Some((count, max)) = ns.conntrack_room() else {
         return true;
     };
-    let new = eng
+    let mut new = eng
         .conns
         .iter()
         .filter(|c| c.netns == ns.id && c.recorded.is_none() && !c.dead);
-    let unassured = new.clone().any(|c| !c.assured);
-    if max == 0 || count + (new.count() as u64) < max {
+    if max == 0 || count + (new.clone().count() as u64) < max {
         return true;
     }
+    let unassured = new.any(|c| !c.assured);
     let unread = match &ns.conns {
         Ok(conns) if unassured || conns.evictable => return eng.oracle.state(),
         Ok(conns) => conns.incomplete,

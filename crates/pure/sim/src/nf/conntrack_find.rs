@@ -90,9 +90,9 @@ fn find_by_port(eng: &mut Engine<'_>, ns: &Netns, look: &Look) -> Option<usize> 
 fn find_recorded(eng: &mut Engine<'_>, ns: &Netns, look: &Look) -> Found {
     let unread = match &ns.conns {
         Ok(conns) => {
-            let found = conns.with_tuple(key(look.tuple)).find_map(|(at, _)| {
+            let found = conns.with_tuple(look.tuple).find_map(|(at, _)| {
                 let conn = conns.get(at).filter(|_| !is_met(eng, ns, at))?;
-                Some((at, look.is(unkey(conn.orig), unkey(conn.reply), conn.zones)?, conn))
+                Some((at, look.is(conn.orig, conn.reply, conn.zones)?, conn))
             });
             match (found, conns.offloaded) {
                 (Some((_, _, conn)), Some(gap)) if conn.offloaded => return Found::Unknown(gap),
@@ -113,26 +113,6 @@ fn find_recorded(eng: &mut Engine<'_>, ns: &Netns, look: &Look) -> Found {
     }
 }
 
-fn key(tuple: Tuple) -> conn::Tuple {
-    conn::Tuple {
-        proto: tuple.proto,
-        src: tuple.src,
-        sport: tuple.sport,
-        dst: tuple.dst,
-        dport: tuple.dport,
-    }
-}
-
-fn unkey(tuple: conn::Tuple) -> Tuple {
-    Tuple {
-        proto: tuple.proto,
-        src: tuple.src,
-        dst: tuple.dst,
-        sport: tuple.sport,
-        dport: tuple.dport,
-    }
-}
-
 fn recorded(eng: &mut Engine<'_>, ns: &Netns, at: u32, conn: &conn::Conn) -> Conn {
     const UDP: u8 = 17;
     let (snat, dnat) = translated(conn);
@@ -140,8 +120,8 @@ fn recorded(eng: &mut Engine<'_>, ns: &Netns, at: u32, conn: &conn::Conn) -> Con
     let reopens = conn.tcp == TcpState::Close && eng.oracle.state();
     Conn {
         netns: ns.id,
-        orig: unkey(conn.orig),
-        reply: unkey(conn.reply),
+        orig: conn.orig,
+        reply: conn.reply,
         zones: conn.zones,
         recorded: Some(at),
         confirmed: true,
@@ -229,13 +209,13 @@ fn others<'e>(
     let exact = this.snat_port_any.is_none();
     let conns = ns.conns.as_ref().ok().filter(move |_| exact);
     let recorded = conns.into_iter().flat_map(move |conns| {
-        conns.with_tuple(key(tuple)).filter_map(move |(at, reply)| {
+        conns.with_tuple(tuple).filter_map(move |(at, reply)| {
             let conn = conns.get(at).filter(|_| !is_met(eng, ns, at))?;
             fits(conn.zones, reply).then_some(conn)
         })
     });
     own.map(move |(_, c)| other(c.orig, c.reply, c.zones))
-        .chain(recorded.map(move |c| other(unkey(c.orig), unkey(c.reply), c.zones)))
+        .chain(recorded.map(move |c| other(c.orig, c.reply, c.zones)))
 }
 
 /// A recorded connection that is one of this conversation by now.

@@ -11,7 +11,7 @@ use netwhy_sim::trace::RuleRef;
 use netwhy_snapshot::Snapshot;
 use netwhy_sys::{Limits, NfNetlink, run_in};
 use netwhy_wire::decode::link_type;
-use netwhy_wire::{Mac, decode, icmp};
+use netwhy_wire::{Mac, arp, decode, icmp};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
@@ -312,7 +312,10 @@ impl Node {
             while let Some(length) = tap.receive(&mut buffer).map_err(|e| format!("{name}: {e}"))? {
                 let bytes = &buffer[..length];
                 let decoded = decode(link_type::EN10MB, bytes);
-                if let Some(arp) = decoded.arp.filter(|a| a.operation == 1 && self.is_own(a.sender_mac)) {
+                if let Some(arp) = decoded
+                    .arp
+                    .filter(|a| a.operation == arp::REQUEST && self.is_own(a.sender_mac))
+                {
                     reaction.asked.push((name.clone(), arp.target_ip, arp.sender_ip));
                 } else if let Some(frame) = frame_of(bytes) {
                     reaction.sent.push((name.clone(), frame, bytes.to_vec()));
