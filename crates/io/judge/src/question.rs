@@ -58,7 +58,7 @@ impl Question {
         let from = source(cluster, &self.from)?;
         let ip = &self.to_ip;
         let dst: Ipv4Addr = ip.parse().map_err(|_| format!("{ip}: IPv6 is not modelled"))?;
-        Ok(Flow::new(from, protocol(&self.proto)?, dst, self.to_port))
+        Ok(Flow::new(from, protocol(&self.proto)?, dst.into(), self.to_port))
     }
 
     /// The answer of the simulator, as the contract has it.

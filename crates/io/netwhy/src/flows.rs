@@ -55,7 +55,7 @@ impl Question {
         let (addr, port) = match (&self.to_ip, &self.to) {
             (Some(ip), _) => {
                 let addr: Ipv4Addr = ip.parse().map_err(|_| format!("{ip}: IPv6 is not modelled"))?;
-                (addr, self.to_port)
+                (addr.into(), self.to_port)
             }
             (None, Some(name)) => {
                 let to = names::target(cluster, name, namespace, proto)?;

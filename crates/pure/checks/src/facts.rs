@@ -4,7 +4,7 @@ use netwhy_model::link::{Link, LinkKind};
 use netwhy_model::netfilter::Backend;
 use netwhy_model::{Cluster, Netns, NetnsId, NetnsKind, Node};
 use netwhy_sim::{Detail, Outcome};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// The node whose own namespace it is.
 pub(crate) fn host_node(cluster: &Cluster, id: NetnsId) -> Option<&str> {
@@ -33,7 +33,7 @@ pub(crate) fn vxlans(ns: &Netns) -> impl Iterator<Item = (&Link, &netwhy_model::
 }
 
 /// The namespace of a node that holds an address.
-pub(crate) fn host_of(cluster: &Cluster, addr: Ipv4Addr) -> Option<(&Node, &Netns)> {
+pub(crate) fn host_of(cluster: &Cluster, addr: IpAddr) -> Option<(&Node, &Netns)> {
     hosts(cluster).find(|(_, ns)| ns.links.as_ref().is_ok_and(|l| l.holding(addr).is_some()))
 }
 
@@ -180,7 +180,7 @@ pub(crate) fn vxlan_named<'a>(ns: &'a Netns, name: &str) -> Option<(&'a Link, &'
 }
 
 /// Where the packet that ended was going: the outer destination inside a tunnel.
-pub(crate) fn destination(outcome: &Outcome) -> Option<Ipv4Addr> {
+pub(crate) fn destination(outcome: &Outcome) -> Option<IpAddr> {
     let end = &outcome.end;
     let (mut inner, mut outer) = (None, None);
     for step in &outcome.steps {

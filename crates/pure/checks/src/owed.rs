@@ -4,10 +4,10 @@ use crate::promise::{Promise, PromiseKind, Promises, Strength};
 use netwhy_intent::{Backend, Endpoints, owner_of};
 use netwhy_model::api::{Pod, Service, ServicePort};
 use netwhy_model::link::LinkKind;
-use netwhy_model::{Cluster, NetnsId, NetnsKind};
+use netwhy_model::{Cluster, Family, NetnsId, NetnsKind};
 use netwhy_reach::{Class, Classes, classes::ClassKind};
 use netwhy_sim::Flow;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// Everything that this cluster owes, by classes of pods.
 #[must_use]
@@ -39,7 +39,7 @@ struct Spokesman<'a> {
     class: &'a Class,
     pod: &'a Pod,
     id: NetnsId,
-    addr: Ipv4Addr,
+    addr: IpAddr,
 }
 
 impl<'a> Owed<'a> {
@@ -151,7 +151,7 @@ impl<'a> Owed<'a> {
 
     /// What concerns one pod: over its `lo`, from its node, and out of the cluster.
     fn pods_alone(&mut self) {
-        let outside: Vec<(NetnsId, Ipv4Addr)> = self
+        let outside: Vec<(NetnsId, IpAddr)> = self
             .outside()
             .into_iter()
             .filter_map(|id| Some((id, self.address(id)?)))
@@ -166,7 +166,7 @@ impl<'a> Owed<'a> {
             };
             self.owe(arrives(
                 PromiseKind::Loopback,
-                Flow::new(s.id, 6, Ipv4Addr::LOCALHOST, port),
+                Flow::new(s.id, 6, Family::Inet.loopback(), port),
             ));
             if let Some(host) = self.cluster.node(&s.class.node).and_then(|n| n.host) {
                 self.owe(arrives(PromiseKind::NodeToPod, Flow::new(host, 6, s.addr, port)));
@@ -280,7 +280,7 @@ impl<'a> Owed<'a> {
     }
 
     /// The first global address of a namespace.
-    fn address(&self, id: NetnsId) -> Option<Ipv4Addr> {
+    fn address(&self, id: NetnsId) -> Option<IpAddr> {
         let links = self.cluster.ns(id).links.as_ref().ok()?;
         let mut addrs = links.iter().flat_map(|l| &l.addrs);
         addrs.find(|a| a.scope == 0 && !a.addr.is_loopback()).map(|a| a.addr)

@@ -3,7 +3,7 @@
 use netwhy_intent::{Backend, ServicePortRef};
 use netwhy_model::{Cluster, GapId, NetnsId};
 use netwhy_sim::Flow;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// What kind of promise it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -53,7 +53,7 @@ pub struct Promise {
     /// Backends behind a Service.
     pub backends: Vec<Backend>,
     /// Address that the receiver must see, if that is promised.
-    pub seen_client: Option<Ipv4Addr>,
+    pub seen_client: Option<IpAddr>,
     /// It is enough that the packet reaches the receiver's TCP or UDP: a refusal by the pod itself is no network's fault.
     pub arrival: bool,
     /// The Service.

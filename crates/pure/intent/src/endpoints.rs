@@ -5,13 +5,13 @@
 
 use netwhy_model::Cluster;
 use netwhy_model::api::{Endpoint, Service, ServicePort};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// One backend.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Backend {
     /// Address.
-    pub addr: Ipv4Addr,
+    pub addr: IpAddr,
     /// Port.
     pub port: u16,
     /// `nodeName`, possibly empty.

@@ -2,7 +2,7 @@
 
 use crate::services::{Vip, behind};
 use netwhy_model::{Cluster, NetnsId, NetnsKind};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// One end of a flow.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub struct Target {
     /// As it is written: `svc/shop/api:3000`, `pod/shop/web:80`, `10.0.0.1:80`.
     pub name: String,
     /// Address.
-    pub addr: Ipv4Addr,
+    pub addr: IpAddr,
     /// Port, if one is known.
     pub port: Option<u16>,
     /// The Service behind it, if there is one.
@@ -28,7 +28,7 @@ pub struct Target {
 
 /// Who holds an address: a pod, a node or a host outside. Host-network pods share their node's.
 #[must_use]
-pub fn owner_of(cluster: &Cluster, addr: Ipv4Addr) -> Option<NetnsId> {
+pub fn owner_of(cluster: &Cluster, addr: IpAddr) -> Option<NetnsId> {
     let api = cluster
         .api
         .pods
@@ -112,7 +112,7 @@ pub fn target(cluster: &Cluster, text: &str, namespace: &str, protocol: u8) -> R
         Some((base, port)) => (base, Some(port)),
         None => (text, None),
     };
-    if let Ok(addr) = base.parse::<Ipv4Addr>() {
+    if let Some(addr) = base.parse().ok().filter(IpAddr::is_ipv4) {
         let port = port.map(number).transpose()?;
         let vip = port.and_then(|p| behind(cluster, addr, p, protocol));
         return Ok(Target {
@@ -223,7 +223,7 @@ fn ports(service: &netwhy_model::api::Service) -> String {
 
 /// The address of a peer: a pod's or node's from the API, else the first global one of its namespace.
 #[must_use]
-pub fn address(cluster: &Cluster, peer: &Peer) -> Option<Ipv4Addr> {
+pub fn address(cluster: &Cluster, peer: &Peer) -> Option<IpAddr> {
     let parts: Vec<&str> = peer.name.split('/').collect();
     let api = match parts[..] {
         ["pod", ns, name] => cluster.api.pod(ns, name).and_then(|p| p.ips.first().copied()),

@@ -3,7 +3,7 @@
 use netwhy_model::Cluster;
 use netwhy_model::api::{Service, ServicePort};
 use std::fmt;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// A Service port by name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,7 +46,7 @@ pub struct Vip {
     /// Kind.
     pub kind: VipKind,
     /// Address.
-    pub addr: Ipv4Addr,
+    pub addr: IpAddr,
     /// Port.
     pub port: u16,
 }
@@ -73,7 +73,7 @@ pub fn cluster_ips(cluster: &Cluster) -> impl Iterator<Item = (&Service, &Servic
 
 /// The Service port behind an address, a port and a protocol.
 #[must_use]
-pub fn behind(cluster: &Cluster, addr: Ipv4Addr, port: u16, protocol: u8) -> Option<Vip> {
+pub fn behind(cluster: &Cluster, addr: IpAddr, port: u16, protocol: u8) -> Option<Vip> {
     let services = cluster.api.services.as_ref().ok()?;
     let is_node = cluster.nodes.iter().any(|n| n.internal_ips.contains(&addr));
     services.iter().find_map(|s| {

@@ -2,7 +2,7 @@
 
 use crate::fact::{Fact, GapId};
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// Lists by kind. A kind whose list was not collected is a gap; an empty list is knowledge.
 #[derive(Clone, Debug)]
@@ -43,7 +43,7 @@ pub struct Pod {
     /// Has a deletion time.
     pub deleting: bool,
     /// `status.podIPs`, IPv4.
-    pub ips: Vec<Ipv4Addr>,
+    pub ips: Vec<IpAddr>,
     /// Container ports.
     pub ports: Vec<ContainerPort>,
 }
@@ -71,13 +71,13 @@ pub struct Service {
     /// `spec.type`: ClusterIP, NodePort, LoadBalancer, ExternalName.
     pub kind: String,
     /// `spec.clusterIPs`, IPv4; empty for headless ones.
-    pub cluster_ips: Vec<Ipv4Addr>,
+    pub cluster_ips: Vec<IpAddr>,
     /// Headless (`clusterIP: None`).
     pub headless: bool,
     /// `spec.externalIPs` and load-balancer ingress addresses with `ipMode` VIP, IPv4.
-    pub external_ips: Vec<Ipv4Addr>,
+    pub external_ips: Vec<IpAddr>,
     /// Ingress addresses of `status.loadBalancer`, IPv4, with `ipMode` VIP or none.
-    pub lb_ips: Vec<Ipv4Addr>,
+    pub lb_ips: Vec<IpAddr>,
     /// Selector; empty for manual endpoints.
     pub selector: BTreeMap<String, String>,
     /// Ports.
@@ -132,7 +132,7 @@ pub struct EndpointSlice {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
     /// First IPv4 address (consumers use only the first).
-    pub addr: Ipv4Addr,
+    pub addr: IpAddr,
     /// `conditions.ready`; absent means true.
     pub ready: bool,
     /// `conditions.serving`; absent means the same as ready.
@@ -155,9 +155,9 @@ pub struct ApiNode {
     /// Annotations on the allow-list.
     pub annotations: BTreeMap<String, String>,
     /// `status.addresses` InternalIP, IPv4.
-    pub internal_ips: Vec<Ipv4Addr>,
+    pub internal_ips: Vec<IpAddr>,
     /// `spec.podCIDRs`, IPv4.
-    pub pod_cidrs: Vec<ipnet::Ipv4Net>,
+    pub pod_cidrs: Vec<ipnet::IpNet>,
     /// Condition Ready is True.
     pub ready: bool,
 }

@@ -11,7 +11,7 @@ use crate::socket::Sockets;
 use crate::sysctl::Sysctls;
 use netwhy_snapshot::{NetnsKind, Snapshot};
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// Index into [`Cluster::netns`].
@@ -49,7 +49,7 @@ pub struct Cluster {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Segment {
     /// The subnet, e.g. 192.168.50.0/24.
-    pub subnet: ipnet::Ipv4Net,
+    pub subnet: ipnet::IpNet,
     /// Members: namespace and ifindex.
     pub ports: Vec<(NetnsId, u32)>,
 }
@@ -91,9 +91,9 @@ pub struct Node {
     /// Namespaces of its pods.
     pub pods: Vec<NetnsId>,
     /// `status.addresses` of type InternalIP, IPv4.
-    pub internal_ips: Vec<Ipv4Addr>,
+    pub internal_ips: Vec<IpAddr>,
     /// `spec.podCIDR`s, IPv4.
-    pub pod_cidrs: Vec<ipnet::Ipv4Net>,
+    pub pod_cidrs: Vec<ipnet::IpNet>,
     /// Files of the node by absolute path (`/etc/sysctl.d/99-k8s.conf`), as far as they were recorded; directories that
     /// were read and are empty map to themselves with a trailing slash and an empty text.
     pub files: Fact<Arc<BTreeMap<String, String>>>,

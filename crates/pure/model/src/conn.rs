@@ -2,7 +2,7 @@
 
 use crate::cluster::Netns;
 use crate::fact::GapId;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// Connections of a namespace, IPv4.
 #[derive(Clone, Debug, Default)]
@@ -50,11 +50,11 @@ pub struct Tuple {
     /// Protocol.
     pub proto: u8,
     /// Source.
-    pub src: Ipv4Addr,
+    pub src: IpAddr,
     /// Source port.
     pub sport: u16,
     /// Destination.
-    pub dst: Ipv4Addr,
+    pub dst: IpAddr,
     /// Destination port.
     pub dport: u16,
 }

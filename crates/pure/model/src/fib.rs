@@ -1,8 +1,9 @@
-//! Rules and routes (IPv4).
+//! Rules and routes.
 
 use crate::fact::{Fact, GapId};
+use crate::family::{bits, mask};
 use rustc_hash::FxHashMap;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// Policy rules and tables of a namespace.
 #[derive(Clone, Debug, Default)]
@@ -25,9 +26,9 @@ pub struct Fib {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FibException {
     /// Destination host.
-    pub dst: Ipv4Addr,
+    pub dst: IpAddr,
     /// Gateway by redirect.
-    pub gateway: Option<Ipv4Addr>,
+    pub gateway: Option<IpAddr>,
     /// Path MTU.
     pub mtu: Option<u32>,
 }
@@ -40,9 +41,9 @@ pub struct FibRule {
     /// `not`.
     pub invert: bool,
     /// `from`, if any.
-    pub src: Option<ipnet::Ipv4Net>,
+    pub src: Option<ipnet::IpNet>,
     /// `to`, if any.
-    pub dst: Option<ipnet::Ipv4Net>,
+    pub dst: Option<ipnet::IpNet>,
     /// `iif` name.
     pub iif: Option<Box<str>>,
     /// `oif` name.
@@ -88,16 +89,16 @@ pub struct FibTable {
     /// Longest prefix first, then network, TOS and metric: what a look-up walks.
     order: Vec<Ordered>,
     /// Large tables: where the routes to a network (prefix length, address) stand in `order`.
-    index: FxHashMap<(u8, u32), (u32, u32)>,
-    /// Large tables: a bit for each prefix length that occurs.
-    present: u64,
+    index: FxHashMap<(u8, u128), (u32, u32)>,
+    /// Large tables: the prefix lengths that occur, longest first.
+    lengths: Vec<u8>,
 }
 
 /// A route's place in the order of a look-up.
 #[derive(Clone, Copy, Debug)]
 struct Ordered {
-    net: u32,
-    mask: u32,
+    net: u128,
+    mask: u128,
     route: u32,
 }
 
@@ -108,7 +109,7 @@ const WALKED_MAX: usize = 32;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
     /// Destination.
-    pub dst: ipnet::Ipv4Net,
+    pub dst: ipnet::IpNet,
     /// TOS, 0 for all.
     pub tos: u8,
     /// Type.
@@ -120,7 +121,7 @@ pub struct Route {
     /// Protocol name as printed (`kernel`, `boot`, `bird`, `80`).
     pub protocol: Box<str>,
     /// `src`.
-    pub prefsrc: Option<Ipv4Addr>,
+    pub prefsrc: Option<IpAddr>,
     /// Route MTU in bytes.
     pub mtu: Option<u32>,
     /// MSS that a SYN by this route says, in bytes.
@@ -135,7 +136,7 @@ pub struct Route {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NextHop {
     /// Gateway.
-    pub gateway: Option<Ipv4Addr>,
+    pub gateway: Option<IpAddr>,
     /// Name of the device.
     pub dev: Box<str>,
     /// ifindex of the device, 0 if no such link is known.
@@ -177,16 +178,16 @@ impl FibTable {
         // fib_insert_alias(): higher TOS first, then lower metric; stable for what was printed in turn.
         by_rank.sort_by_key(|i| {
             let r = &routes[*i as usize];
-            let longest_first = 32 - r.dst.prefix_len();
-            (longest_first, u32::from(r.dst.network()), u8::MAX - r.tos, r.metric)
+            let longest_first = u8::MAX - r.dst.prefix_len();
+            (longest_first, bits(r.dst.network()), u8::MAX - r.tos, r.metric)
         });
         let order: Vec<Ordered> = by_rank
             .into_iter()
             .map(|route| {
                 let dst = routes[route as usize].dst;
                 Ordered {
-                    net: u32::from(dst.network()),
-                    mask: u32::from(dst.netmask()),
+                    net: bits(dst.network()),
+                    mask: mask(dst.prefix_len()),
                     route,
                 }
             })
@@ -195,12 +196,14 @@ impl FibTable {
             routes,
             order,
             index: FxHashMap::default(),
-            present: 0,
+            lengths: Vec::new(),
         };
         if table.order.len() > WALKED_MAX {
             for (at, o) in (0u32..).zip(&table.order) {
-                let length = o.mask.count_ones() as u8;
-                table.present |= 1 << length;
+                let length = o.mask.leading_ones() as u8;
+                if table.lengths.last() != Some(&length) {
+                    table.lengths.push(length);
+                }
                 let range = table.index.entry((length, o.net)).or_insert((at, at));
                 range.1 = at + 1;
             }
@@ -210,7 +213,7 @@ impl FibTable {
 
     /// Routes to an address, longest prefix first, then by metric.
     #[must_use]
-    pub fn matching(&self, addr: Ipv4Addr) -> Matching<'_> {
+    pub fn matching(&self, addr: IpAddr) -> Matching<'_> {
         let range = if self.index.is_empty() {
             (0, self.order.len() as u32)
         } else {
@@ -218,9 +221,9 @@ impl FibTable {
         };
         Matching {
             table: self,
-            bits: addr.into(),
+            bits: bits(addr),
             range,
-            lengths: self.present,
+            lengths: &self.lengths,
         }
     }
 }
@@ -229,11 +232,11 @@ impl FibTable {
 #[derive(Clone, Debug)]
 pub struct Matching<'a> {
     table: &'a FibTable,
-    bits: u32,
+    bits: u128,
     /// Part of the order that is being walked.
     range: (u32, u32),
     /// Prefix lengths still to be looked up, in large tables.
-    lengths: u64,
+    lengths: &'a [u8],
 }
 
 impl<'a> Iterator for Matching<'a> {
@@ -248,13 +251,12 @@ impl<'a> Iterator for Matching<'a> {
                     return Some(&self.table.routes[o.route as usize]);
                 }
             }
-            let length = self.lengths.checked_ilog2()?;
-            self.lengths &= !(1 << length);
-            let mask = if length == 0 { 0 } else { u32::MAX << (32 - length) };
+            let (length, shorter) = self.lengths.split_first()?;
+            self.lengths = shorter;
             self.range = self
                 .table
                 .index
-                .get(&(length as u8, self.bits & mask))
+                .get(&(*length, self.bits & mask(*length)))
                 .copied()
                 .unwrap_or((0, 0));
         }
@@ -298,7 +300,7 @@ mod tests {
         many.extend((0..200u32).map(|i| route(&format!("172.16.{i}.0/24"), 0)));
         let large = FibTable::new(many);
         for addr in ["10.1.2.3", "10.1.9.9", "10.9.9.9", "8.8.8.8"] {
-            let addr: Ipv4Addr = addr.parse().expect("address");
+            let addr: IpAddr = addr.parse().expect("address");
             let seen = |t: &FibTable| t.matching(addr).map(|r| (r.dst, r.metric)).collect::<Vec<_>>();
             assert_eq!(seen(&small), seen(&large), "{addr}");
         }

@@ -11,6 +11,7 @@ mod build;
 pub mod cluster;
 pub mod conn;
 pub mod fact;
+pub mod family;
 pub mod fib;
 pub mod link;
 mod names;
@@ -23,6 +24,7 @@ pub mod sysctl_d;
 
 pub use cluster::{Cluster, Netns, NetnsId, Node, NodeId, Segment, SegmentId};
 pub use fact::{Fact, Gap, GapId, Gaps};
+pub use family::Family;
 pub use netwhy_snapshot::NetnsKind;
 pub use netwhy_wire::Mac;
 pub use patch::Patch;

@@ -3,13 +3,15 @@
 use crate::cluster::{NetnsId, SegmentId};
 use crate::fact::{Fact, GapId};
 use netwhy_wire::Mac;
-use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// The links of a namespace, by ifindex.
 #[derive(Clone, Debug, Default)]
 pub struct Links {
-    by_index: BTreeMap<u32, Link>,
+    /// By rising ifindex.
+    list: Vec<Link>,
+    /// The ifindexes of `list`: what a look-up walks.
+    index: Vec<u32>,
     /// Configuration under `net.ipv4.conf.all`.
     pub all: IfConf,
 }
@@ -51,9 +53,9 @@ pub struct Link {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ifaddr {
     /// The address (`ifa_local`).
-    pub addr: Ipv4Addr,
+    pub addr: IpAddr,
     /// The other end's, of a point-to-point address (`ifa_address`): the subnet is the other end's.
-    pub peer: Option<Ipv4Addr>,
+    pub peer: Option<IpAddr>,
     /// Prefix length.
     pub prefix: u8,
     /// `IFA_F_SECONDARY`.
@@ -100,9 +102,9 @@ pub struct Vxlan {
     /// UDP port, both as destination and as the socket's own.
     pub port: u16,
     /// Source address of the outer header.
-    pub local: Option<Ipv4Addr>,
+    pub local: Option<IpAddr>,
     /// Default destination (`remote`).
-    pub remote: Option<Ipv4Addr>,
+    pub remote: Option<IpAddr>,
     /// ifindex of the lower device (`dev`).
     pub lower: Option<u32>,
     /// Learns addresses from what it receives.
@@ -206,43 +208,43 @@ impl Links {
     /// From a list; a repeated ifindex keeps the first.
     #[must_use]
     pub fn new(links: Vec<Link>, all: IfConf) -> Self {
-        let mut by_index = BTreeMap::new();
-        for link in links {
-            by_index.entry(link.index).or_insert(link);
-        }
-        Links { by_index, all }
+        let mut list = links;
+        list.sort_by_key(|l| l.index);
+        list.dedup_by_key(|l| l.index);
+        let index = list.iter().map(|l| l.index).collect();
+        Links { list, index, all }
     }
 
     /// By ifindex.
     #[must_use]
     pub fn get(&self, index: u32) -> Option<&Link> {
-        self.by_index.get(&index)
+        self.list.get(self.index.binary_search(&index).ok()?)
     }
 
     /// For builders and patches.
     pub fn get_mut(&mut self, index: u32) -> Option<&mut Link> {
-        self.by_index.get_mut(&index)
+        self.list.get_mut(self.index.binary_search(&index).ok()?)
     }
 
     /// By name.
     #[must_use]
     pub fn named(&self, name: &str) -> Option<&Link> {
-        self.by_index.values().find(|l| &*l.name == name)
+        self.list.iter().find(|l| &*l.name == name)
     }
 
     /// All, by ifindex.
     pub fn iter(&self) -> impl Iterator<Item = &Link> {
-        self.by_index.values()
+        self.list.iter()
     }
 
     /// For builders and patches.
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Link> {
-        self.by_index.values_mut()
+        self.list.iter_mut()
     }
 
     /// The link that holds an address.
     #[must_use]
-    pub fn holding(&self, addr: Ipv4Addr) -> Option<&Link> {
+    pub fn holding(&self, addr: IpAddr) -> Option<&Link> {
         self.iter().find(|l| l.addrs.iter().any(|a| a.addr == addr))
     }
 }

@@ -2,15 +2,15 @@
 
 use netwhy_wire::Mac;
 use rustc_hash::FxHashMap;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
-/// IPv4 neighbour table.
+/// Neighbour tables of both families (`arp_tbl`, `nd_tbl`).
 #[derive(Clone, Debug, Default)]
 pub struct Neighs {
     /// By ifindex and address.
-    pub entries: FxHashMap<(u32, Ipv4Addr), Neigh>,
+    pub entries: FxHashMap<(u32, IpAddr), Neigh>,
     /// Proxy entries (`ip neigh add proxy`).
-    pub proxy: Vec<(u32, Ipv4Addr)>,
+    pub proxy: Vec<(u32, IpAddr)>,
 }
 
 /// A neighbour.
@@ -47,8 +47,8 @@ pub struct Fdb {
 /// Where a VXLAN device sends a MAC.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VxlanDst {
-    /// Remote address; `None` for an address that is not IPv4.
-    pub addr: Option<Ipv4Addr>,
+    /// Remote address; `None` for one that is not understood.
+    pub addr: Option<IpAddr>,
     /// UDP port, if other than the device's.
     pub port: Option<u16>,
     /// VNI, if other than the device's.

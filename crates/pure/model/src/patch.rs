@@ -1,11 +1,12 @@
 //! Changes to facts, as a person would make them, with the kernel's side effects.
 
 use crate::cluster::NetnsId;
+use crate::family::Family;
 use crate::fib::Route;
 use crate::link::Link;
 use crate::netfilter::{Backend, Rule, TableName};
 use netwhy_wire::Mac;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// A change that [`Cluster::with`](crate::Cluster::with) lays over a cluster.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,7 +37,7 @@ pub enum Patch {
         /// Table number.
         table: u32,
         /// Destination.
-        dst: ipnet::Ipv4Net,
+        dst: ipnet::IpNet,
         /// Metric.
         metric: u32,
     },
@@ -47,7 +48,7 @@ pub enum Patch {
         /// ifindex.
         link: u32,
         /// Address.
-        addr: Ipv4Addr,
+        addr: IpAddr,
         /// Link-layer address.
         lladdr: Mac,
     },
@@ -60,12 +61,14 @@ pub enum Patch {
         /// MAC.
         mac: Mac,
         /// Remote address.
-        addr: Ipv4Addr,
+        addr: IpAddr,
     },
     /// Delete a rule.
     RuleDel {
         /// Namespace.
         netns: NetnsId,
+        /// iptables or ip6tables.
+        family: Family,
         /// Backend.
         backend: Backend,
         /// Table.
@@ -79,6 +82,8 @@ pub enum Patch {
     RuleInsert {
         /// Namespace.
         netns: NetnsId,
+        /// iptables or ip6tables.
+        family: Family,
         /// Backend.
         backend: Backend,
         /// Table.
@@ -94,6 +99,8 @@ pub enum Patch {
     Policy {
         /// Namespace.
         netns: NetnsId,
+        /// iptables or ip6tables.
+        family: Family,
         /// Backend.
         backend: Backend,
         /// Table.
@@ -120,9 +127,9 @@ pub enum Patch {
         /// Namespace.
         netns: NetnsId,
         /// Address and port that the rules have.
-        from: (Ipv4Addr, u16),
+        from: (IpAddr, u16),
         /// Address and port that they get.
-        to: (Ipv4Addr, u16),
+        to: (IpAddr, u16),
     },
     /// Let a process listen.
     Listen {

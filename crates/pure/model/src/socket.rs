@@ -1,7 +1,7 @@
 //! Listeners and bound sockets that IPv4 packets can reach.
 
 use crate::fact::GapId;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// Sockets of a namespace.
 #[derive(Clone, Debug, Default)]
@@ -18,13 +18,13 @@ pub struct Socket {
     /// 6 TCP, 17 UDP.
     pub protocol: u8,
     /// Local address; `None` is the wildcard (also that of a dual-stack IPv6 socket).
-    pub addr: Option<Ipv4Addr>,
+    pub addr: Option<IpAddr>,
     /// Port.
     pub port: u16,
     /// `SO_BINDTODEVICE`.
     pub device: Option<Box<str>>,
     /// Connected UDP socket: only this peer reaches it.
-    pub peer: Option<(Ipv4Addr, u16)>,
+    pub peer: Option<(IpAddr, u16)>,
     /// Process name, if it was shown.
     pub process: Option<Box<str>>,
     /// Line in `sockets.txt`.

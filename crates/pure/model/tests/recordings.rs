@@ -4,7 +4,7 @@ use netwhy_model::link::{LinkKind, PortState};
 use netwhy_model::netfilter::{Backend, Hook, HookFn, Match, TableName, Target};
 use netwhy_model::{Cluster, Gap, GapId, Netns, NetnsId, NetnsKind, Patch};
 use netwhy_snapshot::{Limits, Snapshot};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 macro_rules! recording {
@@ -32,7 +32,7 @@ fn is_pod(ns: &Netns) -> bool {
 
 /// Priorities of a hook with what runs there.
 fn hook(ns: &Netns, hook: Hook) -> Vec<(i32, Option<(Backend, TableName)>)> {
-    let list = ns.netfilter.hooks[hook as usize].iter();
+    let list = ns.netfilter.inet.hooks[hook as usize].iter();
     list.map(|entry| match entry.run {
         HookFn::Table(number) => {
             let table = &ns.netfilter.tables[number as usize];
@@ -54,7 +54,7 @@ fn unknown(ns: &Netns) -> Vec<(Hook, i32, GapId)> {
     ];
     let all = HOOKS
         .iter()
-        .flat_map(|h| ns.netfilter.hooks[*h as usize].iter().map(|e| (*h, e)));
+        .flat_map(|h| ns.netfilter.inet.hooks[*h as usize].iter().map(|e| (*h, e)));
     all.filter_map(|(h, e)| match e.run {
         HookFn::Table(_) => None,
         HookFn::Unknown(gap) | HookFn::MayDrop(gap) => Some((h, e.priority, gap)),
@@ -134,12 +134,12 @@ fn healthy() {
         hook(ns, Hook::PostRouting),
         [(-150, nft(TableName::Mangle)), (100, nft(TableName::Nat))]
     );
-    assert_eq!(ns.netfilter.conntrack, Some(Ok(())));
+    assert_eq!(ns.netfilter.inet.conntrack, Some(Ok(())));
     assert_eq!(ns.member_of(&ns.netfilter.tables[0]), "nodes/k8s-n1/host/iptables-save");
     for ns in &cluster.netns {
         assert_eq!(unknown(ns), [], "{}", ns.kind);
         if is_pod(ns) {
-            assert!(ns.netfilter.tables.is_empty() && ns.netfilter.conntrack.is_none());
+            assert!(ns.netfilter.tables.is_empty() && ns.netfilter.inet.conntrack.is_none());
         }
         let fib = ns.fib.as_ref().unwrap();
         assert!(!fib.custom_rules && !fib.custom_local_routes && fib.rules_assumed.is_none());
@@ -163,7 +163,7 @@ fn healthy() {
 fn a_node_of_it() {
     let cluster = Cluster::build(recording!("healthy"));
     let node = cluster.node("k8s-n2").unwrap();
-    assert_eq!(node.internal_ips, [Ipv4Addr::new(172, 30, 0, 12)]);
+    assert_eq!(node.internal_ips, [IpAddr::from([172, 30, 0, 12])]);
     assert_eq!(node.pod_cidrs, ["10.244.2.0/24".parse().unwrap()]);
     assert!(node.files.is_err() && node.pods.len() == 11);
     let ns = host(&cluster, "k8s-n2");
@@ -212,10 +212,10 @@ fn a_node_of_it() {
     let dst = &fdb.vxlan[&(flannel, vtep)];
     assert_eq!(
         dst.iter().filter_map(|d| d.addr).collect::<Vec<_>>(),
-        [Ipv4Addr::new(172, 30, 0, 11)]
+        [IpAddr::from([172, 30, 0, 11])]
     );
     assert_eq!(
-        ns.neigh.as_ref().unwrap().entries[&(flannel, Ipv4Addr::new(10, 244, 0, 0))].lladdr,
+        ns.neigh.as_ref().unwrap().entries[&(flannel, IpAddr::from([10, 244, 0, 0]))].lladdr,
         Some(vtep)
     );
 }
@@ -392,7 +392,7 @@ fn native_tables() {
         unknown(ns).iter().map(|(_, p, _)| *p).collect::<Vec<_>>(),
         [-110, -100, 0, 0, -110, -100, 0, 100]
     );
-    assert_eq!(ns.netfilter.conntrack, Some(Ok(())));
+    assert_eq!(ns.netfilter.inet.conntrack, Some(Ok(())));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use netwhy_model::{Cluster, Netns, NetnsId};
 use rustc_hash::FxHasher;
 use std::fmt::Write as _;
 use std::hash::{Hash, Hasher};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// Sysctls that decide which options a SYN has.
 const TCP: [&str; 3] = [
@@ -47,7 +47,7 @@ pub(crate) fn fingerprint(cluster: &Cluster, ns: &Netns, mentions: &Mentions) ->
     hasher.finish()
 }
 
-fn own_addrs(ns: &Netns) -> Vec<Ipv4Addr> {
+fn own_addrs(ns: &Netns) -> Vec<IpAddr> {
     let links = ns.links.iter().flat_map(|l| l.iter());
     links
         .flat_map(|l| &l.addrs)
@@ -57,13 +57,13 @@ fn own_addrs(ns: &Netns) -> Vec<Ipv4Addr> {
 }
 
 /// An address, or `self` with its place among the pod's own.
-fn name(addr: Ipv4Addr, own: &[Ipv4Addr]) -> String {
+fn name(addr: IpAddr, own: &[IpAddr]) -> String {
     own.iter()
         .position(|a| *a == addr)
         .map_or_else(|| addr.to_string(), |i| format!("self{i}"))
 }
 
-fn links(text: &mut String, ns: &Netns, own: &[Ipv4Addr]) {
+fn links(text: &mut String, ns: &Netns, own: &[IpAddr]) {
     let Ok(links) = &ns.links else {
         let _ = write!(text, "links {:?}", ns.links.as_ref().err());
         return;
@@ -86,7 +86,7 @@ fn links(text: &mut String, ns: &Netns, own: &[Ipv4Addr]) {
     }
 }
 
-fn routes(text: &mut String, ns: &Netns, own: &[Ipv4Addr]) {
+fn routes(text: &mut String, ns: &Netns, own: &[IpAddr]) {
     let Ok(fib) = &ns.fib else {
         let _ = write!(text, "fib {:?}", ns.fib.as_ref().err());
         return;
@@ -126,7 +126,7 @@ fn neighbours(text: &mut String, cluster: &Cluster, ns: &Netns) {
     let _ = writeln!(text, "{odd:?}");
 }
 
-fn holds(cluster: &Cluster, addr: Ipv4Addr, mac: Mac) -> bool {
+fn holds(cluster: &Cluster, addr: IpAddr, mac: Mac) -> bool {
     cluster
         .netns
         .iter()
@@ -148,10 +148,10 @@ fn rules(text: &mut String, ns: &Netns) {
             );
         }
     }
-    let _ = writeln!(text, "{:?}", ns.netfilter.hooks);
+    let _ = writeln!(text, "{:?}", ns.netfilter.inet.hooks);
 }
 
-fn sockets(text: &mut String, ns: &Netns, own: &[Ipv4Addr]) {
+fn sockets(text: &mut String, ns: &Netns, own: &[IpAddr]) {
     match &ns.sockets {
         Ok(sockets) => {
             let mut all: Vec<String> = sockets
@@ -177,7 +177,7 @@ fn sockets(text: &mut String, ns: &Netns, own: &[Ipv4Addr]) {
 }
 
 /// The node's end of each veth, and what the node's tables say of the pod's MAC and address.
-fn port_on_node(text: &mut String, cluster: &Cluster, ns: &Netns, own: &[Ipv4Addr], mentions: &Mentions) {
+fn port_on_node(text: &mut String, cluster: &Cluster, ns: &Netns, own: &[IpAddr], mentions: &Mentions) {
     let links = ns.links.iter().flat_map(|l| l.iter());
     for link in links {
         let LinkKind::Veth {
@@ -223,7 +223,7 @@ fn fdb_entry(host: &Netns, port: &Link, mac: Mac) -> String {
     }
 }
 
-fn neigh_entry(host: &Netns, addr: Ipv4Addr, mac: Mac) -> String {
+fn neigh_entry(host: &Netns, addr: IpAddr, mac: Mac) -> String {
     let Ok(table) = &host.neigh else {
         return "unread".to_owned();
     };
@@ -239,7 +239,7 @@ fn neigh_entry(host: &Netns, addr: Ipv4Addr, mac: Mac) -> String {
 }
 
 /// Routes of the node that name the pod alone.
-fn routes_to(host: &Netns, addr: Ipv4Addr, veth: u32) -> String {
+fn routes_to(host: &Netns, addr: IpAddr, veth: u32) -> String {
     let Ok(fib) = &host.fib else { return "unread".to_owned() };
     let mut tables: Vec<u32> = fib.tables.keys().copied().collect();
     tables.sort_unstable();
@@ -257,7 +257,7 @@ fn routes_to(host: &Netns, addr: Ipv4Addr, veth: u32) -> String {
 }
 
 /// Others that hold the same address.
-fn duplicates(cluster: &Cluster, own: NetnsId, addrs: &[Ipv4Addr]) -> usize {
+fn duplicates(cluster: &Cluster, own: NetnsId, addrs: &[IpAddr]) -> usize {
     let others = cluster.netns.iter().filter(|n| n.id != own);
     others
         .filter_map(|n| n.links.as_ref().ok())

@@ -5,15 +5,15 @@ use netwhy_model::{Cluster, Mac, Netns, NetnsId, NetnsKind};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// For each address, network, MAC or link that a rule names, a sentence without it.
 #[derive(Default)]
 pub(crate) struct Mentions {
-    by_net: FxHashMap<ipnet::Ipv4Net, Vec<String>>,
+    by_net: FxHashMap<ipnet::IpNet, Vec<String>>,
     /// Prefix lengths that occur in `by_net`.
     lengths: BTreeSet<u8>,
-    ranges: Vec<((Ipv4Addr, Ipv4Addr), String)>,
+    ranges: Vec<((IpAddr, IpAddr), String)>,
     by_mac: FxHashMap<Mac, Vec<String>>,
     by_link: FxHashMap<(NetnsId, Box<str>), Vec<String>>,
     prefixes: Vec<(NetnsId, IfPattern, String)>,
@@ -136,7 +136,7 @@ impl Mentions {
         }
         for (elem, nomatch) in &set.members {
             let rest = |side: &str, rest: SetElem| format!("{} set {} {side} {nomatch} {rest:?}", ns.dir, set.name);
-            if let Some(net) = elem.net(set.kind) {
+            if let Some(net) = elem.net(set) {
                 let other = SetElem {
                     ip: 0,
                     iface: Box::default(),
@@ -145,7 +145,7 @@ impl Mentions {
                 };
                 self.add(net, rest("1", other));
             }
-            if let Some(net) = elem.net2(set.kind) {
+            if let Some(net) = elem.net2(set) {
                 let other = SetElem { ip2: 0, ..elem.clone() };
                 self.add(net, rest("2", other));
             }
@@ -163,7 +163,7 @@ impl Mentions {
         }
     }
 
-    fn add(&mut self, net: ipnet::Ipv4Net, text: String) {
+    fn add(&mut self, net: ipnet::IpNet, text: String) {
         self.lengths.insert(net.prefix_len());
         push(self.by_net.entry(net.trunc()).or_default(), text);
     }
@@ -181,11 +181,11 @@ impl Mentions {
     }
 
     /// What is said of an address.
-    pub fn address(&self, text: &mut String, addr: Ipv4Addr) {
+    pub fn address(&self, text: &mut String, addr: IpAddr) {
         let nets = self
             .lengths
             .iter()
-            .filter_map(|len| ipnet::Ipv4Net::new(addr, *len).ok())
+            .filter_map(|len| ipnet::IpNet::new(addr, *len).ok())
             .filter_map(|net| self.by_net.get(&net.trunc()))
             .flatten();
         let ranges = self

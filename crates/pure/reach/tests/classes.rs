@@ -1,11 +1,11 @@
 //! Two members of a class give equal traces, up to their own names: the promise that lets one speak for all.
 #![allow(clippy::disallowed_methods, reason = "tests read recordings")]
 
-use netwhy_model::{Cluster, NetnsId};
+use netwhy_model::{Cluster, Family, NetnsId};
 use netwhy_reach::{Classes, classes::ClassKind};
 use netwhy_sim::{Flow, Options, trace};
 use netwhy_snapshot::Snapshot;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 fn cluster(name: &str) -> Cluster {
     let path = format!(
@@ -16,7 +16,7 @@ fn cluster(name: &str) -> Cluster {
     Cluster::build(Snapshot::from_archive(&bytes, &Default::default()).expect("bundle"))
 }
 
-fn address(cluster: &Cluster, id: NetnsId) -> Option<Ipv4Addr> {
+fn address(cluster: &Cluster, id: NetnsId) -> Option<IpAddr> {
     let links = cluster.ns(id).links.as_ref().ok()?;
     links
         .iter()
@@ -77,9 +77,9 @@ fn seen(cluster: &Cluster, from: NetnsId, twin: NetnsId, flow: &Flow) -> Vec<Str
 }
 
 /// All targets that matter: every Service port and every address of another pod or node.
-fn targets(cluster: &Cluster) -> Vec<(u8, Ipv4Addr, u16)> {
+fn targets(cluster: &Cluster) -> Vec<(u8, IpAddr, u16)> {
     let services = cluster.api.services.iter().flatten();
-    let mut list: Vec<(u8, Ipv4Addr, u16)> = services
+    let mut list: Vec<(u8, IpAddr, u16)> = services
         .flat_map(|s| {
             s.ports
                 .iter()
@@ -93,7 +93,7 @@ fn targets(cluster: &Cluster) -> Vec<(u8, Ipv4Addr, u16)> {
             .iter()
             .filter_map(|n| Some((6, address(cluster, n.id)?, 8080))),
     );
-    list.push((6, Ipv4Addr::LOCALHOST, 8080));
+    list.push((6, Family::Inet.loopback(), 8080));
     list
 }
 

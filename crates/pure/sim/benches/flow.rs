@@ -11,7 +11,7 @@ use netwhy_model::Cluster;
 use netwhy_sim::{Flow, Options, trace};
 use netwhy_snapshot::Snapshot;
 use std::fmt::Write as _;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Instant;
 
 const SERVICES: u32 = 10_000;
@@ -62,8 +62,8 @@ fn main() {
     }
 }
 
-fn address(i: u32) -> Ipv4Addr {
-    Ipv4Addr::from(u32::from(Ipv4Addr::new(10, 112, 0, 0)) + i)
+fn address(i: u32) -> IpAddr {
+    IpAddr::V4(Ipv4Addr::from_bits(Ipv4Addr::new(10, 112, 0, 0).to_bits() + i))
 }
 
 /// The recorded rules, and those of many Services in kube-proxy's shape: ten pods of the recording serve them.

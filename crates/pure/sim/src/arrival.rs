@@ -16,9 +16,9 @@ use crate::reason::{DropReason, Stage};
 use crate::skb::{L4, Skb};
 use crate::state::Client;
 use crate::trace::RuleRef;
-use netwhy_model::{Cluster, GapId, NetnsId};
+use netwhy_model::{Cluster, Family, GapId, NetnsId};
 use netwhy_wire::{Mac, Proto, Tuple};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// Names of what connection tracking says of a packet, as [`Used`] has them.
 pub const CONNTRACK: &[&str] = Skb::CT_NAMES;
@@ -58,9 +58,9 @@ pub enum Event {
         /// ifindex.
         link: u32,
         /// Who has it?
-        addr: Ipv4Addr,
+        addr: IpAddr,
         /// Tell this one.
-        from: Ipv4Addr,
+        from: IpAddr,
     },
     /// `skb:kfree_skb`.
     Dropped {
@@ -88,9 +88,9 @@ pub struct Frame {
     /// Destination MAC.
     pub eth_dst: Mac,
     /// Source.
-    pub src: Ipv4Addr,
+    pub src: IpAddr,
     /// Destination.
-    pub dst: Ipv4Addr,
+    pub dst: IpAddr,
     /// Time to live.
     pub ttl: u8,
     /// DSCP and ECN.
@@ -205,8 +205,8 @@ fn run(
     let nobody = Client {
         netns: NetnsId(u32::MAX),
         proto: 0,
-        local: (Ipv4Addr::UNSPECIFIED, 0),
-        remote: (Ipv4Addr::UNSPECIFIED, 0),
+        local: (Family::Inet.any(), 0),
+        remote: (Family::Inet.any(), 0),
         result: None,
         answered: false,
         syn: None,
@@ -293,8 +293,8 @@ impl Frame {
             },
             says: if later { 0 } else { skb.icmp_says },
             inner: inner.map(|t| Tuple {
-                src: t.src.into(),
-                dst: t.dst.into(),
+                src: t.src,
+                dst: t.dst,
                 proto: Proto(t.proto),
                 sport: t.sport,
                 dport: t.dport,

@@ -7,9 +7,8 @@ use crate::reason::Stage;
 use crate::sock;
 use crate::state::Client;
 use crate::trace::{ClientSees, Disposition, End, Outcome, Trace};
-use netwhy_model::{Cluster, GapId, NetnsId};
+use netwhy_model::{Cluster, Family, GapId, NetnsId};
 use std::collections::BTreeSet;
-use std::net::Ipv4Addr;
 
 /// What happens to a flow: every outcome with its probability, or the gaps that decide.
 #[must_use]
@@ -152,7 +151,7 @@ fn run(cluster: &Cluster, flow: &Flow, options: &Options, oracle: &mut Oracle) -
     let client = Client {
         netns: flow.from,
         proto: flow.proto,
-        local: (Ipv4Addr::UNSPECIFIED, 0),
+        local: (Family::of(flow.dst).any(), 0),
         remote: (flow.dst, flow.dport),
         result: None,
         answered: false,

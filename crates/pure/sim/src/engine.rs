@@ -13,7 +13,7 @@ use netwhy_model::link::Link;
 use netwhy_model::socket::Socket;
 use netwhy_model::{Cluster, Fact, GapId, Netns, NetnsId};
 use std::collections::VecDeque;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// One run of a conversation in one world.
 pub(crate) struct Engine<'a> {
@@ -51,7 +51,7 @@ pub(crate) struct Engine<'a> {
     /// The answer cannot be known: nothing more is followed.
     pub undecided: Option<End>,
     /// First delivery to a socket that is not the client's.
-    pub delivered: Option<(NetnsId, u16, Ipv4Addr)>,
+    pub delivered: Option<(NetnsId, u16, IpAddr)>,
     /// What an observer of the links and of the drop reasons sees, if there is one.
     pub watch: Option<Watch>,
     packets: u16,
@@ -245,7 +245,7 @@ impl<'a> Engine<'a> {
     }
 
     /// A neighbour is asked for that is not in the model, for an observer.
-    pub fn asked(&mut self, ns: &Netns, link: &Link, addr: Ipv4Addr, from: Ipv4Addr) {
+    pub fn asked(&mut self, ns: &Netns, link: &Link, addr: IpAddr, from: IpAddr) {
         self.event(|| Event::Asked {
             netns: ns.id,
             link: link.index,
@@ -283,7 +283,7 @@ impl<'a> Engine<'a> {
     }
 
     /// The packet goes where the model does not reach.
-    pub fn left(&mut self, ns: &Netns, skb: &Skb, to: Ipv4Addr) {
+    pub fn left(&mut self, ns: &Netns, skb: &Skb, to: IpAddr) {
         self.note(ns, skb, Detail::Left { to });
         if skb.main && self.end.is_none() {
             self.end = Some(End {

@@ -1,7 +1,7 @@
 //! What is asked: one client, one destination.
 
 use netwhy_model::NetnsId;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// A conversation to simulate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,19 +11,19 @@ pub struct Flow {
     /// Protocol: 6 TCP, 17 UDP, 1 ICMP echo.
     pub proto: u8,
     /// Address that the client connects to.
-    pub dst: Ipv4Addr,
+    pub dst: IpAddr,
     /// Port; ignored for ICMP.
     pub dport: u16,
     /// Local port of the client; 0 lets the kernel choose one of `ip_local_port_range`.
     pub sport: u16,
     /// Local address, if the client binds one.
-    pub src: Option<Ipv4Addr>,
+    pub src: Option<IpAddr>,
 }
 
 impl Flow {
     /// A flow with a port of the kernel's choice.
     #[must_use]
-    pub fn new(from: NetnsId, proto: u8, dst: Ipv4Addr, dport: u16) -> Self {
+    pub fn new(from: NetnsId, proto: u8, dst: IpAddr, dport: u16) -> Self {
         Flow {
             from,
             proto,

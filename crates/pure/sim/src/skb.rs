@@ -1,11 +1,11 @@
 //! The packet, with what the kernel keeps beside it.
 
 use crate::opts::TcpOpts;
-use netwhy_model::NetnsId;
 pub(crate) use netwhy_model::conn::Tuple;
 use netwhy_model::netfilter::{CtZone, Ports};
+use netwhy_model::{Family, NetnsId};
 use netwhy_wire::Mac;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// IPv4 header, and TCP, UDP and ICMP header, without options (bytes).
 pub(crate) const IP_LEN: u32 = 20;
@@ -22,8 +22,8 @@ pub(crate) struct Skb {
     pub eth_src: Mac,
     pub eth_dst: Mac,
     pub pkt_type: PktType,
-    pub src: Ipv4Addr,
-    pub dst: Ipv4Addr,
+    pub src: IpAddr,
+    pub dst: IpAddr,
     pub ttl: u8,
     pub df: bool,
     /// DSCP and ECN bits.
@@ -173,7 +173,7 @@ pub(crate) struct Dst {
     pub kind: DstKind,
     /// Out link.
     pub dev: u32,
-    pub gateway: Option<Ipv4Addr>,
+    pub gateway: Option<IpAddr>,
     pub mtu: Option<u32>,
     pub advmss: Option<u32>,
     /// `IPSKB_DOREDIRECT`: the sender could reach the next hop by itself.
@@ -217,7 +217,7 @@ pub(crate) enum Errno {
 
 impl Skb {
     /// A packet of the host itself.
-    pub fn new(src: Ipv4Addr, dst: Ipv4Addr, l4: L4) -> Skb {
+    pub fn new(src: IpAddr, dst: IpAddr, l4: L4) -> Skb {
         Skb {
             eth_src: Mac([0; 6]),
             eth_dst: Mac([0; 6]),
@@ -277,11 +277,19 @@ impl Skb {
         self
     }
 
+    /// `skb->protocol`.
+    pub fn family(&self) -> Family {
+        Family::of(self.src)
+    }
+
     pub fn proto(&self) -> u8 {
         match &self.l4 {
             L4::Tcp { .. } => 6,
             L4::Udp { .. } | L4::Vxlan { .. } => 17,
-            L4::Icmp { .. } => 1,
+            L4::Icmp { .. } => match self.family() {
+                Family::Inet => 1,
+                Family::Inet6 => 58,
+            },
             L4::Other(p) => *p,
             L4::Arp(_) => 0,
         }

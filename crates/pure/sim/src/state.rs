@@ -7,7 +7,7 @@ use netwhy_model::NetnsId;
 use netwhy_model::conn::Zones;
 use netwhy_model::netfilter::{Ports, SetElem};
 use netwhy_wire::Mac;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// A conntrack entry (`struct nf_conn`).
 #[derive(Clone, Debug)]
@@ -54,8 +54,8 @@ pub(crate) struct Conn {
 pub(crate) struct Client {
     pub netns: NetnsId,
     pub proto: u8,
-    pub local: (Ipv4Addr, u16),
-    pub remote: (Ipv4Addr, u16),
+    pub local: (IpAddr, u16),
+    pub remote: (IpAddr, u16),
     pub result: Option<(ClientSees, u64)>,
     /// The SYN-ACK or answer was accepted.
     pub answered: bool,
@@ -71,8 +71,8 @@ pub(crate) struct Client {
 #[derive(Clone, Debug)]
 pub(crate) struct Server {
     pub netns: NetnsId,
-    pub local: (Ipv4Addr, u16),
-    pub peer: (Ipv4Addr, u16),
+    pub local: (IpAddr, u16),
+    pub peer: (IpAddr, u16),
     pub proto: u8,
     /// The handshake's ACK arrived: the server speaks.
     pub accepted: bool,
@@ -86,7 +86,7 @@ pub struct Asker {
     /// ifindex of its link.
     pub link: u32,
     /// The neighbour's address.
-    pub addr: Ipv4Addr,
+    pub addr: IpAddr,
     /// Its MAC.
     pub mac: Mac,
 }
@@ -97,7 +97,7 @@ pub(crate) struct Vtep {
     pub netns: NetnsId,
     pub link: u32,
     pub mac: Mac,
-    pub remote: Ipv4Addr,
+    pub remote: IpAddr,
 }
 
 /// What the choice among the next hops of a route depends on (`fib_multipath_hash()`).
@@ -105,9 +105,9 @@ pub(crate) struct Vtep {
 pub(crate) struct HopKey {
     pub netns: NetnsId,
     pub table: u32,
-    pub route: ipnet::Ipv4Net,
-    pub src: Ipv4Addr,
-    pub dst: Ipv4Addr,
+    pub route: ipnet::IpNet,
+    pub src: IpAddr,
+    pub dst: IpAddr,
     /// Protocol and ports, with `fib_multipath_hash_policy` 1.
     pub l4: Option<(u8, Option<(u16, u16)>)>,
 }
@@ -117,7 +117,7 @@ pub(crate) struct HopKey {
 pub(crate) struct Seen<'a> {
     pub netns: NetnsId,
     pub list: &'a str,
-    pub addr: Ipv4Addr,
+    pub addr: IpAddr,
     pub present: bool,
     /// It was put there a moment ago.
     pub now: bool,

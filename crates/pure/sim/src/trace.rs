@@ -4,7 +4,7 @@ use crate::flow::Flow;
 use crate::reason::{DropReason, Stage};
 use netwhy_model::netfilter::{ChainId, Hook};
 use netwhy_model::{GapId, NetnsId};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// Probability in units of 2^-62; the outcomes of a trace sum to [`ONE`].
 pub type Weight = u64;
@@ -43,7 +43,7 @@ pub struct Outcome {
     /// Namespace of the socket that received the client's packet, and its port.
     pub delivered_to: Option<(NetnsId, u16)>,
     /// Client address that the server sees.
-    pub seen_client: Option<Ipv4Addr>,
+    pub seen_client: Option<IpAddr>,
     /// The way there and back.
     pub steps: Vec<Step>,
     /// Facts that this outcome rests on and that are assumptions.
@@ -169,7 +169,7 @@ pub struct End {
     /// The gap, for `Unknown`.
     pub gap: Option<GapId>,
     /// Address that is not in the model, for `LeftModel`.
-    pub left_to: Option<Ipv4Addr>,
+    pub left_to: Option<IpAddr>,
 }
 
 /// A rule of a namespace.
@@ -200,9 +200,9 @@ pub enum Detail {
     /// A packet of the conversation begins.
     Packet {
         /// Source.
-        src: (Ipv4Addr, u16),
+        src: (IpAddr, u16),
         /// Destination.
-        dst: (Ipv4Addr, u16),
+        dst: (IpAddr, u16),
         /// `SYN`, `SYN-ACK`, `UDP`, `RST`, `ICMP ...`.
         what: &'static str,
         /// Travels back to the client.
@@ -230,26 +230,26 @@ pub enum Detail {
     /// Destination rewritten.
     Dnat {
         /// To.
-        to: (Ipv4Addr, u16),
+        to: (IpAddr, u16),
     },
     /// Source rewritten.
     Snat {
         /// To.
-        to: (Ipv4Addr, u16),
+        to: (IpAddr, u16),
     },
     /// An answer or error is translated back by its conntrack entry.
     Untranslate {
         /// Source after it.
-        src: (Ipv4Addr, u16),
+        src: (IpAddr, u16),
         /// Destination after it.
-        dst: (Ipv4Addr, u16),
+        dst: (IpAddr, u16),
     },
     /// Routed.
     Route {
         /// Destination prefix.
-        dst: ipnet::Ipv4Net,
+        dst: ipnet::IpNet,
         /// Gateway.
-        gateway: Option<Ipv4Addr>,
+        gateway: Option<IpAddr>,
         /// Out link, 0 if local.
         link: u32,
         /// Table number.
@@ -258,7 +258,7 @@ pub enum Detail {
     /// Neighbour found.
     Neigh {
         /// Address asked for.
-        addr: Ipv4Addr,
+        addr: IpAddr,
         /// It had to be asked by ARP.
         arp: bool,
     },
@@ -267,7 +267,7 @@ pub enum Detail {
         /// Device.
         link: u32,
         /// Remote host.
-        remote: Ipv4Addr,
+        remote: IpAddr,
     },
     /// Taken out of a VXLAN.
     VxlanRcv {
@@ -299,7 +299,7 @@ pub enum Detail {
     /// Leaves the model.
     Left {
         /// To.
-        to: Ipv4Addr,
+        to: IpAddr,
     },
     /// The client's kernel refuses without a packet.
     LocalError {

@@ -159,7 +159,7 @@ fn backends(cell: &Cell, said: &[&Expected]) -> Vec<Difference> {
         let ways: Vec<_> = said.iter().filter(|w| w.backend.as_ref() == Some(backend)).collect();
         if ways.is_empty() {
             found.push((Kind::Backend, words(said), backend.clone()));
-        } else if ways.iter().all(|w| w.seen_client != Some(*seen)) {
+        } else if ways.iter().all(|w| w.seen_client != Some((*seen).into())) {
             found.push((Kind::SeenClient, words(said), format!("{backend} saw {seen}")));
         }
     }

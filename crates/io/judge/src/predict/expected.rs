@@ -9,7 +9,7 @@ use netwhy_model::{Cluster, NetnsId, NetnsKind};
 use netwhy_sim::trace::ONE;
 use netwhy_sim::{ClientSees, Detail, Flow, Options, Outcome, Step, trace};
 use netwhy_view::flow::gap_text;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// One way that a try can go.
@@ -26,7 +26,7 @@ pub struct Expected {
     /// `NAMESPACE/NAME` of the pod that answers.
     pub backend: Option<String>,
     /// The client address that it sees.
-    pub seen_client: Option<Ipv4Addr>,
+    pub seen_client: Option<IpAddr>,
     /// The client is told by an ICMP error. The kernel sends few of them to the same host within a short time
     /// (`net.ipv4.icmp_ratelimit`, `net.ipv4.route.error_burst`): of many tries, most get silence instead.
     pub limited: bool,
@@ -45,7 +45,7 @@ pub fn expected(cluster: &Cluster, pair: &Pair, prober: &Prober) -> Result<Vec<E
         Protocol::Tcp => 6,
         Protocol::Udp => 17,
     };
-    let flow = Flow::new(from, proto, pair.target.ip, pair.target.port);
+    let flow = Flow::new(from, proto, pair.target.ip.into(), pair.target.port);
     let trace = trace(cluster, &flow, &Options::default());
     if !trace.deciding.is_empty() {
         let gaps = trace.deciding.iter().map(|g| gap_text(cluster, *g));

@@ -4,12 +4,12 @@ use netwhy_model::api::{Endpoint, EndpointSlice, Pod, Service, ServicePort};
 use netwhy_model::{Cluster, NetnsId};
 use netwhy_view::FlowAnswer;
 use std::collections::BTreeSet;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// The receivers that Kubernetes, or who holds the address, allows for a destination: `pod/NAMESPACE/NAME`, `node/NAME` or
 /// `outside/NAME`. Endpoints of the Service that the address and port belong to; the pod with this `hostPort`; else whoever
 /// holds the address.
-pub fn endpoints(cluster: &Cluster, proto: u8, ip: Ipv4Addr, port: u16) -> BTreeSet<String> {
+pub fn endpoints(cluster: &Cluster, proto: u8, ip: IpAddr, port: u16) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let mut is_service = false;
     for service in cluster.api.services.iter().flatten() {
@@ -28,13 +28,13 @@ pub fn endpoints(cluster: &Cluster, proto: u8, ip: Ipv4Addr, port: u16) -> BTree
 }
 
 /// Address and port are the Service's own, an external one, or a node port of this cluster.
-fn belongs(cluster: &Cluster, service: &Service, wanted: &ServicePort, ip: Ipv4Addr, port: u16) -> bool {
+fn belongs(cluster: &Cluster, service: &Service, wanted: &ServicePort, ip: IpAddr, port: u16) -> bool {
     let own = [&service.cluster_ips, &service.external_ips, &service.lb_ips];
     let own = own.iter().any(|list| list.contains(&ip)) && wanted.port == port;
     own || (wanted.node_port != 0 && wanted.node_port == port && is_node(cluster, ip))
 }
 
-fn is_node(cluster: &Cluster, ip: Ipv4Addr) -> bool {
+fn is_node(cluster: &Cluster, ip: IpAddr) -> bool {
     let of_api = cluster.nodes.iter().any(|n| n.internal_ips.contains(&ip));
     let held = |id: NetnsId| addresses(cluster, id).any(|a| a == ip);
     of_api || ip.is_loopback() || cluster.nodes.iter().filter_map(|n| n.host).any(held)
@@ -72,7 +72,7 @@ fn receiver(pod: &Pod) -> String {
     }
 }
 
-fn host_ports(cluster: &Cluster, proto: u8, ip: Ipv4Addr, port: u16) -> impl Iterator<Item = String> {
+fn host_ports(cluster: &Cluster, proto: u8, ip: IpAddr, port: u16) -> impl Iterator<Item = String> {
     let of = move |pod: &&Pod| {
         let here = cluster.node(&pod.node).is_some_and(|n| {
             let held = n.host.is_some_and(|h| addresses(cluster, h).any(|a| a == ip));
@@ -87,21 +87,21 @@ fn host_ports(cluster: &Cluster, proto: u8, ip: Ipv4Addr, port: u16) -> impl Ite
 }
 
 /// Whoever has the address on an interface.
-fn holders(cluster: &Cluster, ip: Ipv4Addr) -> BTreeSet<String> {
+fn holders(cluster: &Cluster, ip: IpAddr) -> BTreeSet<String> {
     let all = cluster.netns.iter();
     all.filter(|ns| addresses(cluster, ns.id).any(|a| a == ip))
         .map(|ns| ns.kind.to_string())
         .collect()
 }
 
-fn addresses(cluster: &Cluster, id: NetnsId) -> impl Iterator<Item = Ipv4Addr> {
+fn addresses(cluster: &Cluster, id: NetnsId) -> impl Iterator<Item = IpAddr> {
     let links = cluster.ns(id).links.as_ref().ok();
     let links = links.into_iter().flat_map(|l| l.iter());
     links.flat_map(|l| l.addrs.iter().map(|a| a.addr))
 }
 
 /// Receivers that an answer names and that are not endpoints of what was asked: this address and port.
-pub fn strangers(cluster: &Cluster, answer: &FlowAnswer, proto: u8, ip: Ipv4Addr, port: u16) -> Vec<String> {
+pub fn strangers(cluster: &Cluster, answer: &FlowAnswer, proto: u8, ip: IpAddr, port: u16) -> Vec<String> {
     let outcomes = answer.outcomes.iter().filter_map(|o| o.delivered_to.as_deref());
     let named: BTreeSet<&str> = outcomes.chain(answer.delivered_to.as_deref()).collect();
     if named.is_empty() {

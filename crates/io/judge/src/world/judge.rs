@@ -67,7 +67,7 @@ pub fn judge(recipe: &Recipe, drops: &mut Drops, wholly: bool) -> Result<Vec<Row
     }
     for (ns, want) in &world.tracked {
         let kernel = world.tracks(ns)?;
-        let sim = cluster.ns(world.id(&cluster, ns)?).netfilter.conntrack == Some(Ok(()));
+        let sim = cluster.ns(world.id(&cluster, ns)?).netfilter.inet.conntrack == Some(Ok(()));
         let (mut wrong, mut kinds) = (Vec::new(), Vec::new());
         if kernel != *want {
             wrong.push("the kernel contradicts the text".into());
@@ -108,7 +108,7 @@ pub fn question(
     let id = world.id(cluster, &ask.client)?;
     let flow = Flow {
         sport: ask.from,
-        ..Flow::new(id, ask.proto, *ask.to.ip(), ask.to.port())
+        ..Flow::new(id, ask.proto, (*ask.to.ip()).into(), ask.to.port())
     };
     let answer = trace(cluster, &flow, &Options::default());
     let mut timed = ask.clone();

@@ -86,7 +86,7 @@ fn policy(broken: &Broken<'_>) -> Option<Candidate> {
         faults,
         object: Object::node(node),
         node: Some(node.to_owned()),
-        patches: vec![Patch::Policy { netns: end.netns, backend: table.backend, table: table.name, chain: chain.name.to_string(), accept: true }],
+        patches: vec![Patch::Policy { netns: end.netns, family: table.family, backend: table.backend, table: table.name, chain: chain.name.to_string(), accept: true }],
         summary: format!("on {node} the policy of {} is DROP, and no rule accepts what the node and its plugin must receive", chain.name),
         evidence: [format!("{}  :{} DROP (table {}, {program})", table.path, chain.name, table.name.as_str())].into_iter().chain(hidden).collect(),
         norm: "neither kube-proxy nor the plugin sets this policy".to_owned(),
@@ -131,6 +131,7 @@ pub(super) fn culprit(broken: &Broken<'_>) -> Option<Culprit> {
         text: text.trim().to_owned(),
         patches: vec![Patch::RuleDel {
             netns: end.netns,
+            family: table.family,
             backend: table.backend,
             table: table.name,
             chain: chain.name.to_string(),

@@ -66,7 +66,7 @@ fn suspects(broken: &Broken<'_>) -> Vec<Candidate> {
         faults,
         object: Object::node(name),
         node: Some(name.to_owned()),
-        patches: vec![Patch::Policy { netns: end.netns, backend: table.backend, table: table.name, chain: chain.name.to_string(), accept: true }],
+        patches: vec![Patch::Policy { netns: end.netns, family: table.family, backend: table.backend, table: table.name, chain: chain.name.to_string(), accept: true }],
         summary: format!("on {name} the policy of {} is DROP, and no rule accepts pod traffic before it", chain.name),
         evidence,
         norm: if others > 0 { "the other nodes' policy, and what the plugin expects".to_owned() } else { "the plugin expects FORWARD to accept pod traffic".to_owned() },

@@ -8,7 +8,7 @@ use crate::routes::route_to_podcidr_missing::{MAIN, hop_to, is_specific, route};
 use netwhy_model::fib::{FibTable, Route, RouteKind};
 use netwhy_model::{NetnsId, NetnsKind, Patch};
 use netwhy_sim::{DropReason, Stage};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// Registered in [`crate::registry::CHECKS`].
 pub const CHECK: Check = Check {
@@ -48,7 +48,7 @@ fn word(kind: RouteKind) -> Option<(&'static str, &'static str)> {
     })
 }
 
-fn candidate(broken: &Broken<'_>, id: NetnsId, dst: Ipv4Addr) -> Option<Candidate> {
+fn candidate(broken: &Broken<'_>, id: NetnsId, dst: IpAddr) -> Option<Candidate> {
     let ns = broken.cluster.ns(id);
     let fib = ns.fib.as_ref().ok()?;
     let mut tables: Vec<(&u32, &FibTable)> = fib.tables.iter().collect();
@@ -120,7 +120,7 @@ fn is_of_a_block(table: &FibTable, bad: &Route) -> bool {
 }
 
 /// The route that stood in its place, where nothing else leads to the pods of that node.
-fn replaced(broken: &Broken<'_>, id: NetnsId, table: &FibTable, bad: &Route, dst: Ipv4Addr) -> Option<(Patch, String)> {
+fn replaced(broken: &Broken<'_>, id: NetnsId, table: &FibTable, bad: &Route, dst: IpAddr) -> Option<(Patch, String)> {
     let name = host_node(broken.cluster, id)?;
     let mut others = broken.cluster.nodes.iter().filter(|n| n.name != name);
     let (target, cidr) = others.find_map(|n| n.pod_cidrs.iter().find(|c| c.contains(&dst)).map(|c| (n, *c)))?;

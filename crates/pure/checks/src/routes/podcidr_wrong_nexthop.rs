@@ -5,7 +5,7 @@ use crate::facts::{host_node, some};
 use crate::registry::{Check, no_statics};
 use crate::report::Severity;
 use crate::routes::route_to_podcidr_missing::{MAIN, applies, hop_to};
-use ipnet::Ipv4Net;
+use ipnet::IpNet;
 use netwhy_model::fib::{NextHop, Route, RouteKind};
 use netwhy_model::{Cluster, NetnsId, Node, Patch};
 use std::collections::BTreeSet;
@@ -33,7 +33,7 @@ fn suspects(broken: &Broken<'_>) -> Vec<Candidate> {
 
 struct Wrong<'a> {
     target: &'a Node,
-    cidr: Ipv4Net,
+    cidr: IpNet,
     route: &'a Route,
     right: NextHop,
 }
@@ -121,7 +121,7 @@ fn spell(hop: &NextHop) -> String {
 }
 
 /// The gateway is an address of the target, or stands for it, and the link is not another one than such routes use.
-fn leads_to(cluster: &Cluster, target: &Node, cidr: Ipv4Net, has: &NextHop, right: &NextHop) -> bool {
+fn leads_to(cluster: &Cluster, target: &Node, cidr: IpNet, has: &NextHop, right: &NextHop) -> bool {
     let Some(gateway) = has.gateway else {
         return right.gateway.is_none() && has.ifindex == right.ifindex;
     };

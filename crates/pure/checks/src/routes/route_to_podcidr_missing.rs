@@ -4,11 +4,11 @@ use crate::candidate::{Broken, Candidate, Fix, Object};
 use crate::facts::{host_node, hosts, some};
 use crate::registry::{Check, no_statics};
 use crate::report::Severity;
-use ipnet::Ipv4Net;
+use ipnet::IpNet;
 use netwhy_model::fib::{FibTable, NextHop, Route, RouteKind};
 use netwhy_model::{Cluster, Netns, NetnsId, Node, Patch};
 use netwhy_sim::Detail;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// Registered in [`crate::registry::CHECKS`].
 pub const CHECK: Check = Check {
@@ -37,7 +37,7 @@ pub(crate) fn applies(cluster: &Cluster) -> Result<(), &'static str> {
 fn suspects(broken: &Broken<'_>) -> Vec<Candidate> {
     let mut list: Vec<Candidate> = Vec::new();
     // Every packet that a node of this path sent towards another node's pods, by its latest destination.
-    let mut dst: Option<Ipv4Addr> = None;
+    let mut dst: Option<IpAddr> = None;
     for step in &broken.outcome.steps {
         match step.detail {
             Detail::Packet { dst: d, .. } => dst = Some(d.0),
@@ -59,10 +59,10 @@ fn suspects(broken: &Broken<'_>) -> Vec<Candidate> {
 }
 
 /// The routes to other nodes' pods that a node lacks, if it lacks the one to this address.
-fn candidate(broken: &Broken<'_>, id: NetnsId, name: &str, addr: Ipv4Addr) -> Option<Candidate> {
+fn candidate(broken: &Broken<'_>, id: NetnsId, name: &str, addr: IpAddr) -> Option<Candidate> {
     let ns = broken.cluster.ns(id);
     let table = ns.fib.as_ref().ok()?.tables.get(&MAIN);
-    let mut missing: Vec<(&Node, Ipv4Net, NextHop)> = Vec::new();
+    let mut missing: Vec<(&Node, IpNet, NextHop)> = Vec::new();
     for target in broken.cluster.nodes.iter().filter(|n| n.name != name) {
         for cidr in target.pod_cidrs.iter().filter(|c| !is_specific(table, **c)) {
             let hop = hop_to(broken.cluster, ns, name, target, *cidr);
@@ -124,14 +124,14 @@ fn candidate(broken: &Broken<'_>, id: NetnsId, name: &str, addr: Ipv4Addr) -> Op
 }
 
 /// A route to this network or a part of it, not one to the whole world.
-pub(crate) fn is_specific(table: Option<&FibTable>, cidr: Ipv4Net) -> bool {
+pub(crate) fn is_specific(table: Option<&FibTable>, cidr: IpNet) -> bool {
     let fits = |r: &Route| {
         r.dst.prefix_len() >= cidr.prefix_len() || r.dst.prefix_len() > 8 && cidr.contains(&r.dst.network())
     };
     table.is_some_and(|t| t.matching(cidr.network()).any(fits))
 }
 
-pub(crate) fn route(dst: Ipv4Net, hop: NextHop) -> Route {
+pub(crate) fn route(dst: IpNet, hop: NextHop) -> Route {
     Route {
         dst,
         tos: 0,
@@ -148,12 +148,12 @@ pub(crate) fn route(dst: Ipv4Net, hop: NextHop) -> Route {
 }
 
 /// The hop by which a node should reach another node's pods, as its other routes or the target's route back say.
-pub(crate) fn hop_to(cluster: &Cluster, ns: &Netns, name: &str, target: &Node, cidr: Ipv4Net) -> Option<NextHop> {
+pub(crate) fn hop_to(cluster: &Cluster, ns: &Netns, name: &str, target: &Node, cidr: IpNet) -> Option<NextHop> {
     hop_like_siblings(cluster, ns, name, target, cidr).or_else(|| hop_like_mirror(cluster, ns, name, target, cidr))
 }
 
 /// The shape of this node's routes to the podCIDRs of others.
-fn hop_like_siblings(cluster: &Cluster, ns: &Netns, name: &str, target: &Node, cidr: Ipv4Net) -> Option<NextHop> {
+fn hop_like_siblings(cluster: &Cluster, ns: &Netns, name: &str, target: &Node, cidr: IpNet) -> Option<NextHop> {
     let table = ns.fib.as_ref().ok()?.tables.get(&MAIN)?;
     for other in cluster.nodes.iter().filter(|n| n.name != name && n.name != target.name) {
         for theirs in &other.pod_cidrs {
@@ -184,7 +184,7 @@ fn hop_like_siblings(cluster: &Cluster, ns: &Netns, name: &str, target: &Node, c
 }
 
 /// The shape of the target's own route back to this node.
-fn hop_like_mirror(cluster: &Cluster, ns: &Netns, name: &str, target: &Node, cidr: Ipv4Net) -> Option<NextHop> {
+fn hop_like_mirror(cluster: &Cluster, ns: &Netns, name: &str, target: &Node, cidr: IpNet) -> Option<NextHop> {
     let own = cluster.node(name)?;
     let back = cluster.ns(target.host?).fib.as_ref().ok()?.tables.get(&MAIN)?;
     for mine in &own.pod_cidrs {

@@ -9,7 +9,7 @@ use netwhy_model::netfilter::Target;
 use netwhy_model::{Cluster, Netns, Patch};
 use netwhy_sim::{Detail, Outcome, Step};
 use std::collections::BTreeSet;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// Registered in [`crate::registry::CHECKS`].
 pub const CHECK: Check = Check {
@@ -35,7 +35,7 @@ fn suspects(broken: &Broken<'_>) -> Vec<Candidate> {
     let Some(service) = &broken.promise.service else {
         return Vec::new();
     };
-    let is_right = |to: (Ipv4Addr, u16)| broken.promise.backends.iter().any(|b| (b.addr, b.port) == to);
+    let is_right = |to: (IpAddr, u16)| broken.promise.backends.iter().any(|b| (b.addr, b.port) == to);
     let wrong = |o: &Outcome| {
         let dnat = |s: &Step| match s.detail {
             Detail::Dnat { to } if !is_right(to) => Some((s.netns, to)),
@@ -50,7 +50,7 @@ fn suspects(broken: &Broken<'_>) -> Vec<Candidate> {
         return Vec::new();
     };
     let stale = broken.trace.outcomes.iter().filter_map(wrong);
-    let mut stale: BTreeSet<(Ipv4Addr, u16)> = stale.filter(|(ns, _)| *ns == at).map(|(_, to)| to).collect();
+    let mut stale: BTreeSet<(IpAddr, u16)> = stale.filter(|(ns, _)| *ns == at).map(|(_, to)| to).collect();
     stale.insert(first);
     // What kube-proxy has not written yet stands for what it has not deleted yet.
     let written = written(broken.cluster.ns(at));
@@ -108,7 +108,7 @@ fn suspects(broken: &Broken<'_>) -> Vec<Candidate> {
 }
 
 /// Addresses to which a namespace's rules translate.
-fn written(ns: &Netns) -> BTreeSet<Ipv4Addr> {
+fn written(ns: &Netns) -> BTreeSet<IpAddr> {
     let tables = ns.netfilter.tables.iter();
     let rules = tables.flat_map(|t| &t.chains).flat_map(|c| &c.rules);
     rules

@@ -3,10 +3,11 @@
 use super::Ctx;
 use crate::api::{Api, ApiNode, ContainerPort, Endpoint, EndpointSlice, Pod, Service, ServicePort};
 use crate::fact::{Fact, GapId};
+use ipnet::IpNet;
 use netwhy_snapshot::format::kube_list::{self as kube, TargetPort};
 use netwhy_wire::Proto;
 use serde::de::DeserializeOwned;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 pub(super) fn build(ctx: &mut Ctx<'_>) -> Api {
     let mut incomplete = Vec::new();
@@ -75,8 +76,9 @@ fn sorted<T, K: Ord>(mut list: Vec<T>, key: impl Fn(&T) -> K) -> Vec<T> {
     list
 }
 
-fn v4<'a>(list: impl IntoIterator<Item = &'a str>) -> Vec<Ipv4Addr> {
-    list.into_iter().filter_map(|text| text.parse().ok()).collect()
+fn v4<'a>(list: impl IntoIterator<Item = &'a str>) -> Vec<IpAddr> {
+    let all = list.into_iter().filter_map(|text| text.parse().ok());
+    all.filter(IpAddr::is_ipv4).collect()
 }
 
 /// Protocols of the API; an empty one is TCP.
@@ -197,7 +199,7 @@ fn slice(raw: kube::EndpointSlice) -> Option<EndpointSlice> {
 }
 
 fn endpoint(raw: kube::Endpoint) -> Option<Endpoint> {
-    let addr = raw.addresses.first()?.parse().ok()?;
+    let addr = raw.addresses.first()?.parse().ok().filter(IpAddr::is_ipv4)?;
     let pod = raw
         .target_ref
         .filter(|t| t.kind == "Pod")
@@ -217,7 +219,8 @@ fn node(raw: kube::Node) -> Option<ApiNode> {
     if cidrs.is_empty() {
         cidrs.push(&raw.spec.pod_cidr);
     }
-    let pod_cidrs = cidrs.iter().filter_map(|c| c.parse().ok()).collect();
+    let pod_cidrs = cidrs.iter().filter_map(|c| c.parse().ok());
+    let pod_cidrs = pod_cidrs.filter(|net: &IpNet| net.addr().is_ipv4()).collect();
     let (internal_ips, ready) = (v4(raw.addresses("InternalIP")), raw.is_ready());
     Some(ApiNode {
         name: raw.metadata.name,

@@ -5,7 +5,6 @@ use crate::conn::{Conn, Conns, TcpState, Tuple, Zones};
 use crate::fact::Fact;
 use netwhy_snapshot::format::conntrack::{self, Entry, L4};
 use netwhy_wire::Proto;
-use std::net::IpAddr;
 
 pub(super) fn build(ctx: &mut Ctx<'_>, dir: &str) -> Fact<Conns> {
     let path = format!("{dir}/conntrack.txt");
@@ -83,9 +82,9 @@ fn conn(entry: &Entry) -> Option<Conn> {
 }
 
 fn tuple(proto: Proto, half: &conntrack::Tuple) -> Option<Tuple> {
-    let (IpAddr::V4(src), IpAddr::V4(dst)) = (half.src, half.dst) else {
+    if half.src.is_ipv4() != half.dst.is_ipv4() {
         return None;
-    };
+    }
     let (sport, dport) = match half.l4 {
         L4::Ports { sport, dport } => (sport, dport),
         L4::Icmp { id, .. } => (id, id),
@@ -95,9 +94,9 @@ fn tuple(proto: Proto, half: &conntrack::Tuple) -> Option<Tuple> {
     };
     Some(Tuple {
         proto: proto.0,
-        src,
+        src: half.src,
         sport,
-        dst,
+        dst: half.dst,
         dport,
     })
 }
@@ -154,9 +153,9 @@ ipv4     2 icmp     1 29 src=10.0.0.1 dst=10.0.0.2 type=8 code=0 id=77 [UNREPLIE
         let conns = cluster.netns[0].conns.as_ref().unwrap();
         let answer = Tuple {
             proto: 6,
-            src: Ipv4Addr::new(10, 0, 0, 3),
+            src: Ipv4Addr::new(10, 0, 0, 3).into(),
             sport: 8080,
-            dst: Ipv4Addr::new(10, 0, 0, 2),
+            dst: Ipv4Addr::new(10, 0, 0, 2).into(),
             dport: 5002,
         };
         assert_eq!(conns.with_tuple(answer).collect::<Vec<_>>(), [(0, true)]);

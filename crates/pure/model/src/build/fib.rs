@@ -3,13 +3,14 @@
 use super::sysctl::Conf;
 use super::{Ctx, index_of, links};
 use crate::fact::Fact;
+use crate::family::Family;
 use crate::fib::{Fib, FibException, FibRule, FibTable, NextHop, Route, RouteKind, RuleAction};
 use crate::link::Links;
 use crate::sysctl::Sysctls;
-use ipnet::Ipv4Net;
+use ipnet::IpNet;
 use netwhy_snapshot::format::ip_json;
 use rustc_hash::FxHashMap;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 pub(super) fn build(ctx: &mut Ctx<'_>, dir: &str, links: Option<&Links>, sysctl: Fact<&Sysctls>) -> Fact<Fib> {
     let path = format!("{dir}/route.json");
@@ -100,7 +101,7 @@ impl Reader<'_, '_, '_> {
             "throw" => RouteKind::Throw,
             _ => return None,
         };
-        let Some(dst) = prefix(&raw.dst) else {
+        let Some(dst) = prefix(&raw.dst, Family::Inet) else {
             return Some(Err(self
                 .ctx
                 .gaps
@@ -113,7 +114,7 @@ impl Reader<'_, '_, '_> {
             metric: raw.metric.unwrap_or(0),
             scope: links::scope(raw.scope.as_deref().unwrap_or("global")),
             protocol: raw.protocol.as_deref().unwrap_or("boot").into(),
-            prefsrc: raw.prefsrc.as_deref().and_then(|a| a.parse().ok()),
+            prefsrc: raw.prefsrc.as_deref().and_then(|a| address(a, Family::Inet)),
             mtu: raw.mtu(),
             advmss: raw.advmss(),
             nexthops: Vec::new(),
@@ -167,8 +168,8 @@ impl Reader<'_, '_, '_> {
             self.unsupported(route, "its encapsulation is not modelled");
         }
         let gateway = match (&hop.gateway, &hop.via) {
-            (Some(text), _) => text.parse::<Ipv4Addr>().ok(),
-            (None, Some(via)) if via.family == "inet" => via.host.parse().ok(),
+            (Some(text), _) => address(text, Family::Inet),
+            (None, Some(via)) if via.family == "inet" => address(&via.host, Family::Inet),
             (None, _) => None,
         };
         if gateway.is_none() && (hop.gateway.is_some() || hop.via.is_some()) {
@@ -204,15 +205,18 @@ impl Reader<'_, '_, '_> {
     }
 }
 
-/// `default`, `10.0.0.0/8`, `10.0.0.1`.
-fn prefix(text: &str) -> Option<Ipv4Net> {
-    if text == "default" || text == "all" {
-        return Some(Ipv4Net::default());
-    }
-    match text.split_once('/') {
-        Some(_) => text.parse::<Ipv4Net>().ok(),
-        None => Ipv4Net::new(text.parse().ok()?, 32).ok(),
-    }
+/// `default`, `10.0.0.0/8`, `10.0.0.1`, of this family.
+fn prefix(text: &str, family: Family) -> Option<IpNet> {
+    let net = match text.split_once('/') {
+        _ if text == "default" || text == "all" => IpNet::new(family.any(), 0).ok()?,
+        Some(_) => text.parse().ok()?,
+        None => IpNet::from(address(text, family)?),
+    };
+    Some(net).filter(|net| Family::of(net.addr()) == family)
+}
+
+fn address(text: &str, family: Family) -> Option<IpAddr> {
+    text.parse().ok().filter(|addr| Family::of(*addr) == family)
 }
 
 fn tos(text: &str) -> Option<u8> {
@@ -231,8 +235,8 @@ fn exceptions(ctx: &mut Ctx<'_>, dir: &str) -> Vec<FibException> {
         return Vec::new();
     };
     let exception = |raw: &ip_json::Route| {
-        let gateway = raw.gateway.as_deref().and_then(|g| g.parse().ok());
-        let dst = prefix(&raw.dst).filter(|n| n.prefix_len() == 32)?.addr();
+        let gateway = raw.gateway.as_deref().and_then(|g| address(g, Family::Inet));
+        let dst = prefix(&raw.dst, Family::Inet).filter(|n| n.prefix_len() == 32)?.addr();
         Some(FibException {
             dst,
             gateway,
@@ -364,12 +368,12 @@ fn action(raw: &ip_json::Rule, names: &mut Tables) -> Option<RuleAction> {
     }
 }
 
-fn selector(text: &str, len: Option<u8>, odd: &mut Option<&str>) -> Option<Ipv4Net> {
+fn selector(text: &str, len: Option<u8>, odd: &mut Option<&str>) -> Option<IpNet> {
     if matches!(text, "" | "all" | "any" | "default") {
         return None;
     }
-    let addr = text.parse().ok();
-    let net = addr.and_then(|a| Ipv4Net::new(a, len.unwrap_or(32)).ok());
+    let addr = address(text, Family::Inet);
+    let net = addr.and_then(|a| IpNet::new(a, len.unwrap_or(Family::Inet.addr_len())).ok());
     if net.is_none() {
         *odd = Some("its address");
     }

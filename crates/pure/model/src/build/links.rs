@@ -11,7 +11,7 @@ use netwhy_snapshot::format::ip_json;
 use netwhy_wire::Mac;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// Kinds that reach the hosts of their subnet as a card does.
 const CARDS: [&str; 7] = ["", "bond", "team", "vlan", "macvlan", "macvtap", "ipvlan"];
@@ -108,7 +108,7 @@ fn addresses(ctx: &mut Ctx<'_>, dir: &str) -> Fact<BTreeMap<u32, Vec<Ifaddr>>> {
 }
 
 fn address(info: &ip_json::AddrInfo) -> Option<Ifaddr> {
-    let addr: Ipv4Addr = info.local.parse().ok()?;
+    let addr: IpAddr = info.local.parse().ok()?;
     (info.prefixlen <= 32).then(|| Ifaddr {
         addr,
         peer: info.peer.as_ref().and_then(|p| p.parse().ok()).filter(|p| *p != addr),
@@ -215,7 +215,7 @@ fn gap(ctx: &mut Ctx<'_>, dir: &str, why: String) -> GapId {
 
 fn vxlan(data: &Value, index: &BTreeMap<&str, u32>) -> Vxlan {
     let text = |key: &str| data.get(key).and_then(Value::as_str);
-    let addr = |key: &str| text(key).and_then(|t| t.parse::<Ipv4Addr>().ok());
+    let addr = |key: &str| text(key).and_then(|t| t.parse().ok()).filter(IpAddr::is_ipv4);
     Vxlan {
         vni: number(data, "id").and_then(|n| n.try_into().ok()).unwrap_or(0),
         // Without `dstport` the kernel takes its old default (`drivers/net/vxlan/vxlan_core.c: vxlan_port`).

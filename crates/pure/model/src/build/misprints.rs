@@ -7,6 +7,7 @@
 use super::Ctx;
 use super::iptables::unreadable;
 use crate::fact::GapId;
+use crate::family::Family;
 use crate::netfilter::{Backend, Chain, Netfilter, TableName};
 use netwhy_snapshot::format::nft_json::{Rule, Ruleset};
 use rustc_hash::FxHashMap;
@@ -106,7 +107,7 @@ pub(super) fn apply(netfilter: &mut Netfilter, misprints: &[Misprint]) -> Vec<(T
         let table = netfilter
             .tables
             .iter_mut()
-            .find(|t| t.backend == Backend::Nft && t.name.as_str() == table);
+            .find(|t| (t.family, t.backend) == (Family::Inet, Backend::Nft) && t.name.as_str() == table);
         let (Some(table), Some(first)) = (table, list.first()) else {
             continue;
         };

@@ -6,7 +6,7 @@ use crate::link::{LinkKind, Links};
 use crate::neigh::{Fdb, Neigh, Neighs, NudState, VxlanDst};
 use netwhy_snapshot::format::ip_json;
 use netwhy_wire::Mac;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 pub(super) fn neighs(ctx: &mut Ctx<'_>, dir: &str, links: Option<&Links>) -> Fact<Neighs> {
     let list = ctx.list::<ip_json::Neigh>(&format!("{dir}/neigh.json"))?;
@@ -16,7 +16,7 @@ pub(super) fn neighs(ctx: &mut Ctx<'_>, dir: &str, links: Option<&Links>) -> Fac
     }
     let mut neighs = Neighs::default();
     for entry in &list.items {
-        let Ok(addr) = entry.dst.parse::<Ipv4Addr>() else {
+        let Ok(addr) = entry.dst.parse::<IpAddr>() else {
             continue;
         };
         let dev = index_of(links, &entry.dev);
@@ -72,7 +72,7 @@ fn vxlan(fdb: &mut Fdb, device: u32, mac: Mac, entry: &ip_json::Fdb) {
     let Some(dst) = &entry.dst else { return };
     let permanent = entry.state == "permanent" || entry.state == "static" || entry.state == "noarp";
     let dst = VxlanDst {
-        addr: dst.parse().ok(),
+        addr: dst.parse().ok().filter(IpAddr::is_ipv4),
         port: entry.port,
         vni: entry.vni,
         permanent,

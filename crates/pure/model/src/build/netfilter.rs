@@ -3,8 +3,9 @@
 use super::iptables::{self, HOOKS, Parsed};
 use super::{Ctx, misprints, nft};
 use crate::fact::{Fact, GapId};
+use crate::family::Family;
 use crate::link::Links;
-use crate::netfilter::{Backend, Hook, HookEntry, HookFn, Netfilter};
+use crate::netfilter::{Backend, Hook, HookEntry, HookFn, Netfilter, Rule};
 use std::sync::Arc;
 
 /// Order of entries with equal priority.
@@ -49,9 +50,9 @@ pub(super) fn build(ctx: &mut Ctx<'_>, dir: &str, links: Option<&Links>) -> Netf
     } else {
         &legacy
     };
-    let legacy = iptables::read(ctx, dir, legacy, Backend::Legacy);
+    let legacy = iptables::read(ctx, dir, legacy, (Backend::Legacy, Family::Inet));
     let nft = match backend {
-        Ok(Backend::Nft) => Some(iptables::read(ctx, dir, &main, Backend::Nft)),
+        Ok(Backend::Nft) => Some(iptables::read(ctx, dir, &main, (Backend::Nft, Family::Inet))),
         // What iptables-nft has, if anything, stands in nft.json then.
         Ok(Backend::Legacy) => None,
         Err(gap) => Some(Err(gap)),
@@ -130,10 +131,9 @@ fn assemble(saves: [(u8, Option<Fact<Arc<Parsed>>>); 2], native: Fact<nft::Nativ
         }
         maybe = maybe.or(Some(gap));
     }
-    netfilter.hooks = hooks.sorted();
-    netfilter.conntrack_otherwise = if used { Some(Ok(())) } else { maybe.map(Err) };
-    netfilter.conntrack = conntrack(&netfilter);
-    netfilter.defrag = defrag(&netfilter);
+    netfilter.inet.hooks = hooks.sorted();
+    netfilter.inet.conntrack_otherwise = if used { Some(Ok(())) } else { maybe.map(Err) };
+    follow(&mut netfilter, Family::Inet);
     netfilter
 }
 
@@ -152,17 +152,28 @@ fn add_save(netfilter: &mut Netfilter, hooks: &mut Hooks, order: u8, parsed: &Pa
     }
 }
 
+/// What follows from the rules of a family's tables.
+pub(super) fn follow(netfilter: &mut Netfilter, family: Family) {
+    let (conntrack, defrag) = (conntrack(netfilter, family), defrag(netfilter, family));
+    let stack = netfilter.of_mut(family);
+    stack.conntrack = conntrack;
+    stack.defrag = defrag;
+}
+
+fn rules(netfilter: &Netfilter, family: Family) -> impl Iterator<Item = &Rule> {
+    let tables = netfilter.tables.iter().filter(move |t| t.family == family);
+    tables.flat_map(|t| &t.chains).flat_map(|c| &c.rules)
+}
+
 /// Whether a rule, reachable or not, needs whole packets: `socket_mt_enable_defrag()` (`net/netfilter/xt_socket.c`).
-pub(super) fn defrag(netfilter: &Netfilter) -> bool {
-    let mut rules = netfilter.tables.iter().flat_map(|t| &t.chains).flat_map(|c| &c.rules);
-    rules.any(|rule| rule.matches.iter().any(|m| m.name() == "socket"))
+fn defrag(netfilter: &Netfilter, family: Family) -> bool {
+    rules(netfilter, family).any(|rule| rule.matches.iter().any(|m| m.name() == "socket"))
 }
 
 /// Whether connection tracking is on: some rule, reachable or not, asks for it (`nf_ct_netns_get()`).
-pub(super) fn conntrack(netfilter: &Netfilter) -> Option<Result<(), GapId>> {
-    let rules = netfilter.tables.iter().flat_map(|t| &t.chains).flat_map(|c| &c.rules);
-    if rules.into_iter().any(iptables::uses_conntrack) {
+fn conntrack(netfilter: &Netfilter, family: Family) -> Option<Result<(), GapId>> {
+    if rules(netfilter, family).any(iptables::uses_conntrack) {
         return Some(Ok(()));
     }
-    netfilter.conntrack_otherwise
+    netfilter.of(family).conntrack_otherwise
 }

@@ -2,13 +2,13 @@
 
 use crate::cluster::{Netns, NetnsId, Segment, SegmentId};
 use crate::link::{Link, LinkKind};
-use ipnet::Ipv4Net;
+use ipnet::IpNet;
 use netwhy_snapshot::NetnsKind;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub(super) fn assume(netns: &mut [Netns]) -> Vec<Segment> {
-    let mut members: BTreeMap<Ipv4Net, Vec<(NetnsId, u32)>> = BTreeMap::new();
+    let mut members: BTreeMap<IpNet, Vec<(NetnsId, u32)>> = BTreeMap::new();
     for ns in netns.iter() {
         for link in ns.links.iter().flat_map(|l| l.iter()).filter(|l| open(ns, l)) {
             for subnet in subnets(link) {
@@ -17,10 +17,10 @@ pub(super) fn assume(netns: &mut [Netns]) -> Vec<Segment> {
         }
     }
     // A link with several subnets lies in the one that most others know.
-    let mut place: BTreeMap<(NetnsId, u32), Ipv4Net> = BTreeMap::new();
+    let mut place: BTreeMap<(NetnsId, u32), IpNet> = BTreeMap::new();
     for (subnet, ports) in &members {
         for port in ports {
-            let better = |old: &Ipv4Net| members.get(old).map_or(0, Vec::len) < ports.len();
+            let better = |old: &IpNet| members.get(old).map_or(0, Vec::len) < ports.len();
             if place.get(port).is_none_or(better) {
                 place.insert(*port, *subnet);
             }
@@ -51,9 +51,9 @@ fn open(ns: &Netns, link: &Link) -> bool {
     }
 }
 
-fn subnets(link: &Link) -> impl Iterator<Item = Ipv4Net> {
-    let net = |a: &crate::link::Ifaddr| Ipv4Net::new(a.addr, a.prefix).ok().map(|n| n.trunc());
-    let mut nets: Vec<Ipv4Net> = link
+fn subnets(link: &Link) -> impl Iterator<Item = IpNet> {
+    let net = |a: &crate::link::Ifaddr| IpNet::new(a.addr, a.prefix).ok().map(|n| n.trunc());
+    let mut nets: Vec<IpNet> = link
         .addrs
         .iter()
         .filter(|a| a.prefix < 32 && a.scope == 0)

@@ -5,7 +5,7 @@ use crate::fact::Fact;
 use crate::socket::{Socket, Sockets};
 use netwhy_snapshot::format::ss::{self, SockIp};
 use netwhy_wire::Proto;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 pub(super) fn build(ctx: &mut Ctx<'_>, dir: &str) -> Fact<Sockets> {
     let path = format!("{dir}/sockets.txt");
@@ -58,7 +58,7 @@ fn socket(row: &ss::Socket) -> Option<Socket> {
 
 enum Ip {
     Any,
-    V4(Ipv4Addr),
+    V4(IpAddr),
     V6,
 }
 
@@ -71,7 +71,11 @@ fn v4(ip: SockIp) -> Ip {
             None => return Ip::V6,
         },
     };
-    if v4.is_unspecified() { Ip::Any } else { Ip::V4(v4) }
+    if v4.is_unspecified() {
+        Ip::Any
+    } else {
+        Ip::V4(v4.into())
+    }
 }
 
 #[cfg(test)]
@@ -96,13 +100,13 @@ mod tests {
         let lo = row("udp UNCONN 0 0 127.0.0.53%lo:53 0.0.0.0:*\n").unwrap();
         assert_eq!(
             (lo.addr, lo.device.as_deref(), lo.peer),
-            (Some(Ipv4Addr::new(127, 0, 0, 53)), Some("lo"), None)
+            (Some("127.0.0.53".parse().unwrap()), Some("lo"), None)
         );
         let zero = row("udp UNCONN 0 0 0.0.0.0:8472 0.0.0.0:*\n").unwrap();
         assert_eq!((zero.protocol, zero.addr), (17, None));
         let connected = row("udp ESTAB 0 0 10.0.0.1:500 10.0.0.2:53\n").unwrap();
-        assert_eq!(connected.peer, Some((Ipv4Addr::new(10, 0, 0, 2), 53)));
+        assert_eq!(connected.peer, Some(("10.0.0.2".parse().unwrap(), 53)));
         let mapped = row("tcp LISTEN 0 1 [::ffff:10.0.0.1]:80 *:*\n").unwrap();
-        assert_eq!(mapped.addr, Some(Ipv4Addr::new(10, 0, 0, 1)));
+        assert_eq!(mapped.addr, Some("10.0.0.1".parse().unwrap()));
     }
 }

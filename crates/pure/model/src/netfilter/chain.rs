@@ -1,8 +1,9 @@
 //! Chains, and the index that makes long ones quick.
 
 use super::rule::Rule;
+use crate::family::bits;
 use rustc_hash::FxHashMap;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// A chain.
@@ -23,8 +24,8 @@ pub struct Chain {
 pub struct ChainIndex {
     /// Whether the chain is long enough for the index to exist.
     pub on: bool,
-    /// Rules that demand one destination address.
-    pub by_daddr: FxHashMap<Ipv4Addr, Vec<u32>>,
+    /// Rules that demand one destination address, by its [`bits()`].
+    pub by_daddr: FxHashMap<u128, Vec<u32>>,
     /// Rules that demand one destination port (and no single address).
     pub by_dport: FxHashMap<(u8, u16), Vec<u32>>,
     /// All others.
@@ -43,8 +44,8 @@ impl Chain {
             index.on = true;
             for (i, rule) in rules.iter().enumerate() {
                 let i = i as u32;
-                if let Some((net, false)) = rule.dst.filter(|(n, _)| n.prefix_len() == 32) {
-                    index.by_daddr.entry(net.addr()).or_default().push(i);
+                if let Some((net, false)) = rule.dst.filter(|(n, _)| n.prefix_len() == n.max_prefix_len()) {
+                    index.by_daddr.entry(bits(net.addr())).or_default().push(i);
                 } else if let Some(key) = rule.one_dport() {
                     index.by_dport.entry(key).or_default().push(i);
                 } else {
@@ -69,11 +70,11 @@ impl Chain {
     }
 
     /// Numbers of the rules that may match a packet to this address and port, in order. A superset of those that do.
-    pub fn candidates(&self, daddr: Ipv4Addr, proto: u8, dport: u16) -> Candidates<'_> {
+    pub fn candidates(&self, daddr: IpAddr, proto: u8, dport: u16) -> Candidates<'_> {
         if !self.index.on {
             return self.every();
         }
-        let a = self.index.by_daddr.get(&daddr).map_or(&[][..], |v| v);
+        let a = self.index.by_daddr.get(&bits(daddr)).map_or(&[][..], |v| v);
         let p = self.index.by_dport.get(&(proto, dport)).map_or(&[][..], |v| v);
         Candidates {
             lists: [a, p, &self.index.rest],

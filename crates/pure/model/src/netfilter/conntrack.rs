@@ -14,17 +14,17 @@ pub struct Conntrack {
     /// `--ctproto`.
     pub proto: Option<Not<u8>>,
     /// `--ctorigsrc`.
-    pub orig_src: Option<Not<ipnet::Ipv4Net>>,
+    pub orig_src: Option<Not<ipnet::IpNet>>,
     /// `--ctorigdst`.
-    pub orig_dst: Option<Not<ipnet::Ipv4Net>>,
+    pub orig_dst: Option<Not<ipnet::IpNet>>,
     /// `--ctorigsrcport`.
     pub orig_sport: Option<Not<Ports>>,
     /// `--ctorigdstport`.
     pub orig_dport: Option<Not<Ports>>,
     /// `--ctreplsrc`.
-    pub reply_src: Option<Not<ipnet::Ipv4Net>>,
+    pub reply_src: Option<Not<ipnet::IpNet>>,
     /// `--ctrepldst`.
-    pub reply_dst: Option<Not<ipnet::Ipv4Net>>,
+    pub reply_dst: Option<Not<ipnet::IpNet>>,
     /// `--ctreplsrcport`.
     pub reply_sport: Option<Not<Ports>>,
     /// `--ctrepldstport`.

@@ -5,7 +5,7 @@ use super::rule::{IfPattern, Not, Ports};
 use super::set::{IpSet, SetDirs};
 use crate::fact::GapId;
 use netwhy_wire::Mac;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// Matches of iptables. What is not here is [`Match::Unsupported`].
@@ -80,8 +80,8 @@ pub enum Match {
         hitcount: Option<u32>,
         /// `--rttl`: only packets that came with the same TTL.
         rttl: bool,
-        /// `--mask`.
-        mask: u32,
+        /// `--mask`, as [`bits()`](crate::family::bits).
+        mask: u128,
         /// `--rsource` (else `--rdest`).
         source: bool,
         /// `!`.
@@ -111,9 +111,9 @@ pub enum Match {
     /// `-m iprange`.
     IpRange {
         /// `--src-range`.
-        src: Option<Not<(Ipv4Addr, Ipv4Addr)>>,
+        src: Option<Not<(IpAddr, IpAddr)>>,
         /// `--dst-range`.
-        dst: Option<Not<(Ipv4Addr, Ipv4Addr)>>,
+        dst: Option<Not<(IpAddr, IpAddr)>>,
     },
     /// `-m pkttype`: `PACKET_HOST` 0, `PACKET_BROADCAST` 1, `PACKET_MULTICAST` 2.
     PktType(Not<u8>),

@@ -1,4 +1,4 @@
-//! Netfilter (IPv4): base chains by hook, iptables tables of both backends, native nftables as far as they are known.
+//! Netfilter: base chains by hook, iptables tables of both backends, native nftables as far as they are known.
 
 mod chain;
 mod conntrack;
@@ -13,6 +13,7 @@ pub use rule::{CtZone, IfPattern, NatRange, Not, Ports, RejectWith, Rule, Target
 pub use set::{Dim, IpSet, SetDirs, SetElem, SetType};
 
 use crate::fact::GapId;
+use crate::family::Family;
 use std::sync::Arc;
 
 /// The five hooks of `NF_INET_*` (`include/uapi/linux/netfilter.h`), in that order.
@@ -42,8 +43,17 @@ pub enum Backend {
 /// Everything that netfilter does in a namespace.
 #[derive(Clone, Debug, Default)]
 pub struct Netfilter {
-    /// iptables tables of both backends.
+    /// iptables tables of both backends and both families.
     pub tables: Vec<Arc<Table>>,
+    /// What runs for packets of IPv4.
+    pub inet: Stack,
+    /// What runs for packets of IPv6.
+    pub inet6: Stack,
+}
+
+/// What netfilter does with the packets of one family.
+#[derive(Clone, Debug, Default)]
+pub struct Stack {
     /// Entries of each hook by rising priority; equal priorities keep the order legacy, nft, native.
     pub hooks: [Vec<HookEntry>; 5],
     /// Some rule uses connection tracking, so it is on here, and with it defragmentation (kernel-facts, trap 3).
@@ -54,6 +64,24 @@ pub struct Netfilter {
     pub conntrack_otherwise: Option<Result<(), GapId>>,
     /// Fragments are put together although nothing tracks: a rule looks for a socket (`nf_defrag_ipv4_enable()`).
     pub defrag: bool,
+}
+
+impl Netfilter {
+    /// For packets of a family.
+    #[must_use]
+    pub fn of(&self, family: Family) -> &Stack {
+        match family {
+            Family::Inet => &self.inet,
+            Family::Inet6 => &self.inet6,
+        }
+    }
+
+    pub(crate) fn of_mut(&mut self, family: Family) -> &mut Stack {
+        match family {
+            Family::Inet => &mut self.inet,
+            Family::Inet6 => &mut self.inet6,
+        }
+    }
 }
 
 /// One registered function of a hook.
@@ -94,6 +122,8 @@ pub enum TableName {
 /// A table with its chains.
 #[derive(Clone, Debug)]
 pub struct Table {
+    /// iptables or ip6tables.
+    pub family: Family,
     /// Backend.
     pub backend: Backend,
     /// Name.

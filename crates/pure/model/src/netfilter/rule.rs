@@ -4,7 +4,7 @@ use super::ChainId;
 use super::matches::Match;
 use super::set::{IpSet, SetDirs};
 use crate::fact::GapId;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// A rule.
@@ -15,9 +15,9 @@ pub struct Rule {
     /// Packet counter, if the save has counters.
     pub packets: u64,
     /// `-s`, with inversion.
-    pub src: Option<(ipnet::Ipv4Net, bool)>,
+    pub src: Option<(ipnet::IpNet, bool)>,
     /// `-d`, with inversion.
-    pub dst: Option<(ipnet::Ipv4Net, bool)>,
+    pub dst: Option<(ipnet::IpNet, bool)>,
     /// `-i`, with inversion.
     pub iif: Option<(IfPattern, bool)>,
     /// `-o`, with inversion.
@@ -89,7 +89,7 @@ pub enum Target {
         random: bool,
     },
     /// NETMAP to a network.
-    Netmap(ipnet::Ipv4Net),
+    Netmap(ipnet::IpNet),
     /// MARK: `mark = (mark & !mask) ^ value`.
     Mark {
         /// Value.
@@ -197,7 +197,7 @@ pub enum RejectWith {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NatRange {
     /// First and last address, if the address changes.
-    pub addrs: Option<(Ipv4Addr, Ipv4Addr)>,
+    pub addrs: Option<(IpAddr, IpAddr)>,
     /// First and last port, if the port changes.
     pub ports: Option<Ports>,
     /// `80-90/100`: port 100 becomes 80, 101 becomes 81, and so on.

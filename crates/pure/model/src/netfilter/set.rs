@@ -4,8 +4,11 @@
 //! packet's source or destination gives it.
 
 use crate::fact::Fact;
+use crate::family::Family;
+#[cfg(doc)]
+use crate::family::bits;
+use ipnet::IpNet;
 use std::fmt;
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 /// `struct ip_set`.
@@ -15,12 +18,12 @@ pub struct IpSet {
     pub name: Box<str>,
     /// Type.
     pub kind: SetType,
-    /// `family inet6`: no IPv4 packet is in it.
-    pub inet6: bool,
-    /// `range` of a bitmap: addresses or ports, ends included.
-    pub range: (u32, u32),
-    /// `netmask` or `bitmask`.
-    pub mask: u32,
+    /// `family`: no packet of the other one is in it.
+    pub family: Family,
+    /// `range` of a bitmap: addresses as [`bits()`], or ports, ends included.
+    pub range: (u128, u128),
+    /// `netmask` or `bitmask`, as [`bits()`].
+    pub mask: u128,
     /// `markmask`.
     pub markmask: u32,
     /// Elements in order, with `nomatch`.
@@ -36,16 +39,16 @@ pub struct IpSet {
 /// One element; parts that the type does not have are zero or empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SetElem {
-    /// First address or network.
-    pub ip: u32,
+    /// First address or network, as [`bits()`].
+    pub ip: u128,
     /// Its prefix length.
     pub cidr: u8,
     /// Protocol of the port.
     pub proto: u8,
     /// Port, or ICMP type and code.
     pub port: u16,
-    /// Second address or network.
-    pub ip2: u32,
+    /// Second address or network, as [`bits()`].
+    pub ip2: u128,
     /// Its prefix length.
     pub cidr2: u8,
     /// Mark.
@@ -171,17 +174,17 @@ impl SetType {
 impl SetElem {
     /// First network, if the type has one.
     #[must_use]
-    pub fn net(&self, kind: SetType) -> Option<ipnet::Ipv4Net> {
-        let first = kind.dims().first()?;
-        matches!(first, Dim::Ip | Dim::Net).then(|| ipnet::Ipv4Net::new(Ipv4Addr::from(self.ip), self.cidr).ok())?
+    pub fn net(&self, set: &IpSet) -> Option<IpNet> {
+        let first = set.kind.dims().first()?;
+        matches!(first, Dim::Ip | Dim::Net).then(|| IpNet::new(set.family.addr(self.ip), self.cidr).ok())?
     }
 
     /// Second network, if the type has one.
     #[must_use]
-    pub fn net2(&self, kind: SetType) -> Option<ipnet::Ipv4Net> {
-        let mut nets = kind.dims().iter().filter(|d| matches!(d, Dim::Ip | Dim::Net));
+    pub fn net2(&self, set: &IpSet) -> Option<IpNet> {
+        let mut nets = set.kind.dims().iter().filter(|d| matches!(d, Dim::Ip | Dim::Net));
         nets.nth(1)
-            .and_then(|_| ipnet::Ipv4Net::new(Ipv4Addr::from(self.ip2), self.cidr2).ok())
+            .and_then(|_| IpNet::new(set.family.addr(self.ip2), self.cidr2).ok())
     }
 }
 
@@ -189,7 +192,7 @@ impl IpSet {
     /// Prefix length of an address in an element: that of the netmask.
     #[must_use]
     pub fn ip_cidr(&self) -> u8 {
-        self.mask.leading_ones() as u8
+        (self.mask.leading_ones() as u8).min(self.family.addr_len())
     }
 }
 
@@ -199,7 +202,7 @@ impl fmt::Debug for IpSet {
         f.debug_struct("IpSet")
             .field("name", &self.name)
             .field("kind", &self.kind)
-            .field("inet6", &self.inet6)
+            .field("family", &self.family)
             .field("range", &self.range)
             .field("mask", &self.mask)
             .field("members", &self.members.len())

@@ -5,7 +5,7 @@ use crate::skb::{Arp, Flaw, L4, Skb, Tuple};
 use netwhy_wire::checksum::{pseudo_header, sum};
 use netwhy_wire::decode::{L4 as Wire, link_type};
 use netwhy_wire::{Mac, decode, icmp};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// Ethernet header (bytes).
 const ETH_HLEN: usize = 14;
@@ -19,7 +19,7 @@ pub(super) fn skb(frame: &[u8]) -> Option<Skb> {
             sha: arp.sender_mac,
             tha: arp.target_mac,
         };
-        let mut skb = Skb::new(arp.sender_ip, arp.target_ip, L4::Arp(what));
+        let mut skb = Skb::new(arp.sender_ip.into(), arp.target_ip.into(), L4::Arp(what));
         skb.eth_src = decoded.eth_src?;
         skb.eth_dst = decoded.eth_dst?;
         return Some(skb);
@@ -53,7 +53,7 @@ pub(super) fn skb(frame: &[u8]) -> Option<Skb> {
         },
         Wire::Unread => L4::Other(proto),
     };
-    let mut skb = Skb::new(src, dst, l4);
+    let mut skb = Skb::new(ip.src, ip.dst, l4);
     skb.eth_src = decoded.eth_src.unwrap_or(Mac::ZERO);
     skb.eth_dst = decoded.eth_dst.unwrap_or(Mac::ZERO);
     skb.ttl = ip.ttl;
@@ -80,7 +80,7 @@ pub(super) fn skb(frame: &[u8]) -> Option<Skb> {
     } else if !matches!(proto, 1 | 6 | 17) {
         let whole_sum = ip.fragment.is_none() && matches!(sum(whole.get(header..)?, 0), 0 | 0xffff);
         skb.flaw = Some(Flaw::Unverified).filter(|_| !whole_sum && !OTHER_CHECKS.contains(&proto));
-    } else if ip.fragment.is_none() && !transport_sum_holds(whole.get(header..)?, &skb, proto) {
+    } else if ip.fragment.is_none() && !transport_sum_holds(whole.get(header..)?, (src, dst), proto) {
         skb.flaw = Some(Flaw::Checksum);
     }
     Some(skb)
@@ -111,20 +111,17 @@ fn word(bytes: &[u8], at: usize) -> Option<u16> {
 }
 
 fn tuple(t: netwhy_wire::Tuple) -> Option<Tuple> {
-    let (IpAddr::V4(src), IpAddr::V4(dst)) = (t.src, t.dst) else {
-        return None;
-    };
     Some(Tuple {
         proto: t.proto.0,
-        src,
-        dst,
+        src: t.src,
+        dst: t.dst,
         sport: t.sport,
         dport: t.dport,
     })
 }
 
-fn transport_sum_holds(data: &[u8], skb: &Skb, proto: u8) -> bool {
-    let pseudo = || pseudo_header(skb.src, skb.dst, proto, data.len() as u16);
+fn transport_sum_holds(data: &[u8], (src, dst): (Ipv4Addr, Ipv4Addr), proto: u8) -> bool {
+    let pseudo = || pseudo_header(src, dst, proto, data.len() as u16);
     match proto {
         1 => sum(data, 0) == 0xffff,
         6 => sum(data, pseudo()) == 0xffff,

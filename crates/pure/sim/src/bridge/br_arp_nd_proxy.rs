@@ -10,7 +10,7 @@ use netwhy_model::Netns;
 use netwhy_model::link::{BridgePort, Link};
 use netwhy_model::neigh::NudState;
 use netwhy_wire::{Mac, arp};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// What a bridge makes of ARP.
 #[derive(Clone, Copy, Default)]
@@ -28,7 +28,7 @@ pub(crate) fn proxied(
     bridge: &Link,
     port: Option<&Link>,
     (op, to): (u16, Mac),
-    (sip, tip): (Ipv4Addr, Ipv4Addr),
+    (sip, tip): (IpAddr, IpAddr),
 ) -> Proxied {
     const SPARED: Proxied = Proxied {
         answer: None,
@@ -72,7 +72,7 @@ pub(crate) fn proxied(
 }
 
 /// `neigh_lookup()`, of what is valid.
-fn known(eng: &Engine<'_>, ns: &Netns, bridge: &Link, addr: Ipv4Addr) -> Option<Mac> {
+fn known(eng: &Engine<'_>, ns: &Netns, bridge: &Link, addr: IpAddr) -> Option<Mac> {
     let asker = eng
         .askers
         .iter()

@@ -12,9 +12,9 @@ use crate::skb::{EPHEMERAL, L4, Skb};
 use crate::state::{Client, Vtep};
 use crate::trace::Detail;
 use netwhy_model::link::{Link, LinkKind, Vxlan};
-use netwhy_model::{GapId, Netns, NetnsId};
+use netwhy_model::{Family, GapId, Netns, NetnsId};
 use netwhy_wire::{Mac, icmp};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// Outer IPv4, UDP, VXLAN and inner Ethernet header (bytes).
 const VXLAN_HEADROOM: u32 = 50;
@@ -31,7 +31,7 @@ pub(crate) fn vxlan_xmit<'a>(eng: &mut Engine<'a>, ns: &'a Netns, link: &'a Link
         .rev()
         .find(|v| own.is_none() && v.netns == ns.id && v.link == link.index && v.mac == skb.eth_dst);
     let entries = own.or_else(|| fdb.vxlan.get(&(link.index, Mac([0; 6]))));
-    let remotes: Vec<(Ipv4Addr, u16, u32)> = match entries {
+    let remotes: Vec<(IpAddr, u16, u32)> = match entries {
         _ if let Some(vtep) = learned => vec![(vtep.remote, vxlan.port, vxlan.vni)],
         Some(list) => list
             .iter()
@@ -54,7 +54,7 @@ pub(crate) fn vxlan_xmit<'a>(eng: &mut Engine<'a>, ns: &'a Netns, link: &'a Link
         );
         let mut inner = skb.clone();
         inner.copy |= copies;
-        let local = vxlan.local.unwrap_or(Ipv4Addr::UNSPECIFIED);
+        let local = vxlan.local.unwrap_or(Family::of(remote).any());
         let mut outer = Skb::new(
             local,
             remote,
@@ -94,7 +94,7 @@ pub(crate) fn vxlan_carries<'a>(
     eng: &mut Engine<'a>,
     ns: &'a Netns,
     link: &'a Link,
-    remote: Ipv4Addr,
+    remote: IpAddr,
 ) -> Result<Vec<(NetnsId, u32)>, GapId> {
     let LinkKind::Vxlan(vxlan) = &link.kind else {
         return Ok(Vec::new());
@@ -102,7 +102,7 @@ pub(crate) fn vxlan_carries<'a>(
     if eng.depth >= DEPTH_MAX {
         return Ok(Vec::new());
     }
-    let local = vxlan.local.unwrap_or(Ipv4Addr::UNSPECIFIED);
+    let local = vxlan.local.unwrap_or(Family::of(remote).any());
     let mut inner = Skb::new(local, remote, L4::Other(QUESTION));
     inner.eth_src = link.mac;
     let l4 = L4::Vxlan {

@@ -7,9 +7,8 @@ use crate::engine::{Engine, Item};
 use crate::nf::attach_error;
 use crate::route::LOOPBACK;
 use crate::skb::{DstKind, L4, PktType, Skb};
-use netwhy_model::Netns;
+use netwhy_model::{Family, Netns};
 use netwhy_wire::icmp;
-use std::net::Ipv4Addr;
 
 /// Of the error itself, and the most that it may have (RFC 1812, 4.3.2.3), bytes.
 const ICMP_HEADERS: u32 = 28;
@@ -80,11 +79,11 @@ pub(super) fn icmp_error(
     let src = if for_this_host(cause) {
         cause.dst
     } else {
-        Ipv4Addr::UNSPECIFIED
+        Family::Inet.any()
     };
     // ip_route_output_key_hash_rcu(): to nobody is to oneself.
     let (src, dst) = match (src.is_unspecified(), cause.src.is_unspecified()) {
-        (true, true) => (Ipv4Addr::LOCALHOST, Ipv4Addr::LOCALHOST),
+        (true, true) => (Family::Inet.loopback(), Family::Inet.loopback()),
         (false, true) => (src, src),
         (_, false) => (src, cause.src),
     };

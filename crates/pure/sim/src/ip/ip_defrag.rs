@@ -6,13 +6,13 @@
 use crate::engine::Engine;
 use crate::skb::{IP_LEN, Skb};
 use netwhy_model::{Netns, NetnsId};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// Fragments that wait for the others.
 #[derive(Clone, Debug)]
 pub(crate) struct FragQueue {
     netns: NetnsId,
-    key: (Ipv4Addr, Ipv4Addr, u8, u16),
+    key: (IpAddr, IpAddr, u8, u16),
     /// Which user of `ip_defrag()` holds them.
     user: DefragUser,
     parts: Vec<Skb>,

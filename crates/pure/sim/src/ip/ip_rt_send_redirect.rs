@@ -10,6 +10,7 @@ use crate::engine::Engine;
 use crate::skb::{Dst, Skb};
 use netwhy_model::Netns;
 use netwhy_wire::icmp;
+use std::net::IpAddr;
 
 /// Code of a redirect for one host.
 const REDIR_HOST: u8 = 1;
@@ -20,7 +21,9 @@ pub(super) fn ip_rt_send_redirect<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: 
     if eng.options.redirects_spent && !eng.oracle.state() {
         return;
     }
-    let gateway = route.gateway.unwrap_or(skb.dst);
+    let IpAddr::V4(gateway) = route.gateway.unwrap_or(skb.dst) else {
+        return;
+    };
     let what = (icmp::REDIRECT, REDIR_HOST);
     if let Some(error) = icmp_error(eng, ns, skb, what, gateway.into()) {
         ip_local_out(eng, ns, error);

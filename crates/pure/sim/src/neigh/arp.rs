@@ -12,9 +12,9 @@ use crate::state::{Learned, Vtep};
 use netwhy_model::fib::{Fib, RouteKind};
 use netwhy_model::link::{Link, LinkKind, PortState, Vxlan};
 use netwhy_model::netfilter::addr_type;
-use netwhy_model::{GapId, Netns, NetnsId};
+use netwhy_model::{Family, GapId, Netns, NetnsId};
 use netwhy_wire::{Mac, arp};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// What comes back.
 pub(super) enum Answer {
@@ -28,16 +28,10 @@ pub(super) enum Answer {
 /// Links that one request may pass.
 const HOPS_MAX: usize = 4096;
 
-pub(super) fn arp_ask<'a>(
-    eng: &mut Engine<'a>,
-    ns: &'a Netns,
-    link: &'a Link,
-    src: Ipv4Addr,
-    target: Ipv4Addr,
-) -> Answer {
+pub(super) fn arp_ask<'a>(eng: &mut Engine<'a>, ns: &'a Netns, link: &'a Link, src: IpAddr, target: IpAddr) -> Answer {
     let sender = announced(eng, ns, link, src, target);
     let mut ask = Ask {
-        sender: sender.unwrap_or(Ipv4Addr::UNSPECIFIED),
+        sender: sender.unwrap_or(Family::of(target).any()),
         sender_mac: link.mac,
         target,
         answers: Vec::new(),
@@ -57,7 +51,7 @@ pub(super) fn arp_ask<'a>(
 }
 
 /// `arp_announce`: by whose address the host asks.
-fn announced(eng: &mut Engine<'_>, ns: &Netns, link: &Link, src: Ipv4Addr, target: Ipv4Addr) -> Option<Ipv4Addr> {
+fn announced(eng: &mut Engine<'_>, ns: &Netns, link: &Link, src: IpAddr, target: IpAddr) -> Option<IpAddr> {
     let own = matches!(inet_addr_type_dev(ns, src, 0), Ok(addr_type::LOCAL));
     // Where nothing but the host's own decides, the setting need not be known.
     let tells = own
@@ -74,14 +68,14 @@ fn announced(eng: &mut Engine<'_>, ns: &Netns, link: &Link, src: Ipv4Addr, targe
 }
 
 struct Ask {
-    sender: Ipv4Addr,
+    sender: IpAddr,
     sender_mac: Mac,
-    target: Ipv4Addr,
+    target: IpAddr,
     answers: Vec<Mac>,
     /// Bridges that the request has passed on its way, each with the port that it left by: the answer comes in there.
     way: Vec<(NetnsId, u32, u32)>,
     /// VXLAN devices that it left by, each with the remote host, and whether they learn.
-    tunnels: Vec<(NetnsId, u32, Ipv4Addr, bool)>,
+    tunnels: Vec<(NetnsId, u32, IpAddr, bool)>,
     /// A segment may hold hosts that the bundle does not know.
     open: bool,
     unknown: Option<GapId>,
@@ -103,7 +97,7 @@ impl Ask {
             } => self.receive_on(eng, *netns, *index),
             LinkKind::Bridge { .. } => self.flood(eng, ns, link, from),
             LinkKind::Vxlan(vxlan) => {
-                let remotes: Vec<Ipv4Addr> = match &ns.fdb {
+                let remotes: Vec<IpAddr> = match &ns.fdb {
                     Ok(fdb) => fdb
                         .vxlan
                         .get(&(link.index, Mac([0; 6])))
@@ -220,7 +214,7 @@ impl Ask {
     }
 
     /// In a packet of the host itself, which must arrive, as must the one with the answer; both ends learn.
-    fn over_vxlan<'a>(&mut self, eng: &mut Engine<'a>, from: (&'a Netns, &'a Link, &Vxlan), remote: Ipv4Addr) {
+    fn over_vxlan<'a>(&mut self, eng: &mut Engine<'a>, from: (&'a Netns, &'a Link, &Vxlan), remote: IpAddr) {
         let (ns, near, vxlan) = from;
         for (netns, index) in self.carried(vxlan_carries(eng, ns, near, remote)) {
             let other = eng.ns(netns);
@@ -271,7 +265,7 @@ impl Ask {
 }
 
 /// A local route of a subnet (`ip addr add` on `lo`, or given by hand) makes all of it the host's own.
-fn is_local(fib: &Fib, target: Ipv4Addr) -> bool {
+fn is_local(fib: &Fib, target: IpAddr) -> bool {
     let table = fib.tables.get(&RT_TABLE_LOCAL);
     fib.custom_local_routes || table.is_some_and(|t| t.matching(target).any(|r| r.kind == RouteKind::Local))
 }
@@ -281,7 +275,7 @@ const RT_SCOPE_LINK: u8 = 253;
 const BROADCAST: Mac = Mac([0xff; 6]);
 
 /// Neither an own address nor a proxy's business: no need to route the request. Most receivers of a flood are such.
-fn cannot_answer(ns: &Netns, link: &Link, target: Ipv4Addr) -> bool {
+fn cannot_answer(ns: &Netns, link: &Link, target: IpAddr) -> bool {
     let (Ok(links), Ok(fib), Ok(neigh)) = (&ns.links, &ns.fib, &ns.neigh) else {
         return false;
     };

@@ -6,10 +6,10 @@ use crate::engine::Engine;
 use crate::route::{OutputKey, ip_route_output};
 use netwhy_model::Netns;
 use netwhy_model::link::{Ifaddr, Link};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// 1 wants the target on the very link, 2 also the sender in its subnet, 3 on any link, for more than this host.
-pub(super) fn arp_ignore(eng: &mut Engine<'_>, ns: &Netns, link: &Link, sender: Ipv4Addr, target: Ipv4Addr) -> bool {
+pub(super) fn arp_ignore(eng: &mut Engine<'_>, ns: &Netns, link: &Link, sender: IpAddr, target: IpAddr) -> bool {
     let own = |a: &Ifaddr| a.addr == target;
     match eng.level(&link.conf.arp_ignore) {
         1 => !link.addrs.iter().any(own),
@@ -27,7 +27,7 @@ pub(super) fn arp_ignore(eng: &mut Engine<'_>, ns: &Netns, link: &Link, sender: 
 }
 
 /// With `route_localnet` the addresses of a host are those of its links (`confirm_addr_indev()`).
-fn holds_widely(link: &Link, target: Ipv4Addr) -> bool {
+fn holds_widely(link: &Link, target: IpAddr) -> bool {
     let wide = |a: &Ifaddr| a.scope <= RT_SCOPE_LINK || link.conf.route_localnet == Ok(true);
     link.addrs.iter().any(|a| a.addr == target && wide(a))
 }
@@ -35,8 +35,8 @@ fn holds_widely(link: &Link, target: Ipv4Addr) -> bool {
 const RT_SCOPE_LINK: u8 = 253;
 
 /// `inet_ifa_match()`.
-fn in_subnet(a: &Ifaddr, addr: Ipv4Addr) -> bool {
-    ipnet::Ipv4Net::new(a.peer.unwrap_or(a.addr), a.prefix).is_ok_and(|net| net.contains(&addr))
+fn in_subnet(a: &Ifaddr, addr: IpAddr) -> bool {
+    ipnet::IpNet::new(a.peer.unwrap_or(a.addr), a.prefix).is_ok_and(|net| net.contains(&addr))
 }
 
 /// The answer to the sender would leave by another link.
@@ -44,8 +44,8 @@ pub(super) fn arp_filter<'a>(
     eng: &mut Engine<'a>,
     ns: &'a Netns,
     link: &'a Link,
-    sender: Ipv4Addr,
-    target: Ipv4Addr,
+    sender: IpAddr,
+    target: IpAddr,
 ) -> bool {
     if !eng.flag(&link.conf.arp_filter, false) {
         return false;

@@ -14,7 +14,7 @@ use netwhy_model::link::Link;
 use netwhy_model::netfilter::addr_type;
 use netwhy_model::{GapId, Netns};
 use netwhy_wire::{Mac, arp as wire};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// Names of what a host does with ARP.
 pub(crate) const ARP: &[&str] = &[
@@ -48,12 +48,12 @@ pub(crate) fn arp_rcv<'a>(eng: &mut Engine<'a>, ns: &'a Netns, link: &'a Link, s
 }
 
 /// Neither a group nor the host itself is asked for.
-fn is_odd(eng: &mut Engine<'_>, link: &Link, tip: Ipv4Addr) -> bool {
+fn is_odd(eng: &mut Engine<'_>, link: &Link, tip: IpAddr) -> bool {
     tip.is_multicast() || tip.is_loopback() && !eng.flag(&link.conf.route_localnet, false)
 }
 
 /// Who asks is known by that; nobody is not.
-pub(super) fn neigh_event_ns(eng: &mut Engine<'_>, ns: &Netns, link: &Link, addr: Ipv4Addr, mac: Mac) {
+pub(super) fn neigh_event_ns(eng: &mut Engine<'_>, ns: &Netns, link: &Link, addr: IpAddr, mac: Mac) {
     if !addr.is_unspecified() {
         eng.askers.push(Asker {
             netns: ns.id,
@@ -83,8 +83,8 @@ pub(super) fn arp_answers<'a>(
     eng: &mut Engine<'a>,
     ns: &'a Netns,
     link: &'a Link,
-    sip: Ipv4Addr,
-    tip: Ipv4Addr,
+    sip: IpAddr,
+    tip: IpAddr,
 ) -> Result<bool, GapId> {
     if is_odd(eng, link, tip) {
         return Ok(false);
@@ -127,7 +127,7 @@ fn arp_fwd_proxy(eng: &mut Engine<'_>, ns: &Netns, link: &Link, out: u32) -> boo
 }
 
 /// For others of the same link that cannot hear it themselves.
-fn arp_fwd_pvlan(eng: &mut Engine<'_>, link: &Link, sip: Ipv4Addr, tip: Ipv4Addr) -> bool {
+fn arp_fwd_pvlan(eng: &mut Engine<'_>, link: &Link, sip: IpAddr, tip: IpAddr) -> bool {
     // Only an observer is told more than a text without the setting says.
     let on = match link.conf.proxy_arp_pvlan {
         Err(_) if eng.watch.is_none() => false,
@@ -136,6 +136,6 @@ fn arp_fwd_pvlan(eng: &mut Engine<'_>, link: &Link, sip: Ipv4Addr, tip: Ipv4Addr
     on && sip != tip
 }
 
-fn pneigh_lookup(ns: &Netns, link: &Link, tip: Ipv4Addr) -> bool {
+fn pneigh_lookup(ns: &Netns, link: &Link, tip: IpAddr) -> bool {
     ns.neigh.as_ref().is_ok_and(|n| n.proxy.contains(&(link.index, tip)))
 }

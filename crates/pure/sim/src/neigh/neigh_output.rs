@@ -16,7 +16,7 @@ use netwhy_model::link::Link;
 use netwhy_model::neigh::NudState;
 use netwhy_model::{GapId, Netns};
 use netwhy_wire::{Mac, icmp};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// Three ARP requests and their time, as measured (ms).
 const ARP_FAILS_AFTER_MS: u64 = 3070;
@@ -54,9 +54,8 @@ pub(crate) fn neigh_output<'a>(eng: &mut Engine<'a>, ns: &'a Netns, mut skb: Skb
         return dev_queue_xmit(eng, ns, link, skb);
     }
     if skb.dst.is_multicast() {
-        let [_, b, c, d] = skb.dst.octets();
         skb.eth_src = link.mac;
-        skb.eth_dst = Mac([1, 0, 0x5e, b & 0x7f, c, d]);
+        skb.eth_dst = multicast_mac(skb.dst);
         return dev_queue_xmit(eng, ns, link, skb);
     }
     let next = route.gateway.unwrap_or(skb.dst);
@@ -73,11 +72,25 @@ pub(crate) fn neigh_output<'a>(eng: &mut Engine<'a>, ns: &'a Netns, mut skb: Skb
     }
 }
 
+/// `ip_eth_mc_map()`, `ipv6_eth_mc_map()`.
+fn multicast_mac(group: IpAddr) -> Mac {
+    match group {
+        IpAddr::V4(v4) => {
+            let [_, b, c, d] = v4.octets();
+            Mac([1, 0, 0x5e, b & 0x7f, c, d])
+        }
+        IpAddr::V6(v6) => {
+            let [.., a, b, c, d] = v6.octets();
+            Mac([0x33, 0x33, a, b, c, d])
+        }
+    }
+}
+
 pub(crate) fn neigh_resolve<'a>(
     eng: &mut Engine<'a>,
     ns: &'a Netns,
     link: &'a Link,
-    next: Ipv4Addr,
+    next: IpAddr,
     skb: &Skb,
 ) -> Resolved {
     let entry = ns.neigh.as_ref().ok().and_then(|t| t.entries.get(&(link.index, next)));
@@ -107,7 +120,7 @@ pub(crate) fn neigh_resolve<'a>(
 }
 
 /// Nobody answers: the packet is dropped after three seconds and its sender is told.
-pub(crate) fn neigh_failed<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: &Skb, _next: Ipv4Addr) {
+pub(crate) fn neigh_failed<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: &Skb, _next: IpAddr) {
     eng.now_ms += ARP_FAILS_AFTER_MS;
     eng.drop(ns, skb, Stage::NeighInvalidate, DropReason::NeighFailed);
     icmp_send(eng, ns, skb, icmp::DEST_UNREACH, icmp::HOST_UNREACH);

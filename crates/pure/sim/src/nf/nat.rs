@@ -12,10 +12,11 @@ use crate::route::inet_select_addr;
 use crate::skb::{CtInfo, EPHEMERAL, L4, Skb, Tuple};
 use crate::state::Conn;
 use crate::trace::Detail;
-use netwhy_model::Netns;
+use netwhy_model::family::{bits, mask};
 use netwhy_model::netfilter::{Hook, HookEntry, HookFn, NatRange, Ports, Target};
+use netwhy_model::{Family, Netns};
 use netwhy_wire::icmp;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 const ICMP: u8 = 1;
 const TCP: u8 = 6;
@@ -280,10 +281,10 @@ pub(crate) fn nat_target<'a>(
             setup_dst(eng, skb, &to_one(addr, *ports, *random));
         }
         Target::Netmap(net) => {
-            let mask = u32::from(net.netmask());
             let src = manip_is_src(hook);
-            let old = u32::from(if src { skb.src } else { skb.dst });
-            let range = to_one(Ipv4Addr::from(u32::from(net.network()) | old & !mask), None, false);
+            let old = bits(if src { skb.src } else { skb.dst });
+            let new = bits(net.network()) | old & !mask(net.prefix_len());
+            let range = to_one(skb.family().addr(new), None, false);
             if src {
                 setup_src(eng, skb, &range);
             } else {
@@ -304,21 +305,21 @@ pub(crate) fn nat_target<'a>(
 }
 
 /// Not the route's `src`, but the out link's address near the next hop (trap 5).
-fn masquerade_addr(ns: &Netns, skb: &Skb, links: Links) -> Option<Ipv4Addr> {
+fn masquerade_addr(ns: &Netns, skb: &Skb, links: Links) -> Option<IpAddr> {
     let link = ns.links.as_ref().ok()?.get(links.oif)?;
     let near = skb.route.and_then(|r| r.gateway).unwrap_or(skb.dst);
     inet_select_addr(ns, link, Some(near), 0)
 }
 
 /// `nf_nat_redirect_ipv4()`: 127.0.0.1 on output, else the in link's first address.
-fn redirect_addr(ns: &Netns, hook: Hook, links: Links) -> Option<Ipv4Addr> {
+fn redirect_addr(ns: &Netns, hook: Hook, links: Links) -> Option<IpAddr> {
     if hook == Hook::LocalOut {
-        return Some(Ipv4Addr::LOCALHOST);
+        return Some(Family::Inet.loopback());
     }
     ns.links.as_ref().ok()?.get(links.iif)?.addrs.first().map(|a| a.addr)
 }
 
-fn to_one(addr: Ipv4Addr, ports: Option<Ports>, random: bool) -> NatRange {
+fn to_one(addr: IpAddr, ports: Option<Ports>, random: bool) -> NatRange {
     NatRange {
         addrs: Some((addr, addr)),
         ports,
@@ -331,10 +332,12 @@ fn to_one(addr: Ipv4Addr, ports: Option<Ports>, random: bool) -> NatRange {
 const RANGE_MAX: u32 = 16;
 
 /// `find_best_ips_proto()`: by a hash of the addresses, whose secret is in no snapshot.
-fn best_addr(eng: &mut Engine<'_>, (first, last): (Ipv4Addr, Ipv4Addr)) -> Ipv4Addr {
-    let size = u32::from(last).saturating_sub(u32::from(first)).saturating_add(1);
-    let taken = eng.oracle.one_of(size.min(RANGE_MAX)) as u32;
-    Ipv4Addr::from(u32::from(first) + taken)
+fn best_addr(eng: &mut Engine<'_>, (first, last): (IpAddr, IpAddr)) -> IpAddr {
+    let family = Family::of(first);
+    let more = bits(last).saturating_sub(bits(first)) / family.step();
+    let size = u32::try_from(more).unwrap_or(u32::MAX).saturating_add(1);
+    let taken = eng.oracle.one_of(size.min(RANGE_MAX)) as u128;
+    family.addr(bits(first) + taken * family.step())
 }
 
 /// `get_unique_tuple()` of a destination: a port of the range stays, any other becomes its first.

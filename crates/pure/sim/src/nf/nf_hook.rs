@@ -39,7 +39,7 @@ pub(crate) fn nf_hook<'a>(
     iif: u32,
     oif: u32,
 ) -> Hooked {
-    let nf = &*ns.netfilter;
+    let nf = ns.netfilter.of(skb.family());
     let entries = &nf.hooks[hook as usize];
     let links = Links { iif, oif };
     let tracked = nf.conntrack.is_some();

@@ -9,13 +9,13 @@ use crate::skb::{Errno, Skb};
 use crate::state::HopKey;
 use netwhy_model::fib::{Fib, FibRule, NextHop, Route, RouteKind, RuleAction};
 use netwhy_model::{GapId, Netns};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// `struct flowi4`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FibKey {
-    pub src: Ipv4Addr,
-    pub dst: Ipv4Addr,
+    pub src: IpAddr,
+    pub dst: IpAddr,
     /// In link; 1 (`lo`) for what the host sends.
     pub iif: u32,
     /// Out link that is demanded, or 0.
@@ -127,7 +127,7 @@ fn merged_lookup<'a>(
 }
 
 /// Routes of local and main that hold an address, in the order of the trie they share.
-pub(super) fn merged(fib: &Fib, dst: Ipv4Addr) -> impl Iterator<Item = (u32, &Route)> {
+pub(super) fn merged(fib: &Fib, dst: IpAddr) -> impl Iterator<Item = (u32, &Route)> {
     let of = |number: u32| fib.tables.get(&number).into_iter().flat_map(move |t| t.matching(dst));
     let (mut local, mut main) = (of(RT_TABLE_LOCAL).peekable(), of(RT_TABLE_MAIN).peekable());
     std::iter::from_fn(move || {

@@ -9,7 +9,7 @@ use crate::skb::Skb;
 use netwhy_model::fib::{FibRule, RouteKind};
 use netwhy_model::link::Link;
 use netwhy_model::{GapId, Netns};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// Outcome of the check.
 pub(crate) enum Source {
@@ -27,7 +27,7 @@ pub(crate) fn fib_validate_source<'a>(
     ns: &'a Netns,
     link: &'a Link,
     skb: &Skb,
-    dst: Ipv4Addr,
+    dst: IpAddr,
     oif: u32,
 ) -> Source {
     let src = skb.src;

@@ -3,16 +3,17 @@
 //! Kernel: `inet_addr_type()` (`fib_frontend.c`), `inet_select_addr()`, `inet_addr_onlink()` (`devinet.c`).
 
 use super::fib_lookup::merged;
+use netwhy_model::family::is_broadcast;
 use netwhy_model::fib::RouteKind;
 use netwhy_model::link::Link;
 use netwhy_model::netfilter::addr_type;
 use netwhy_model::{GapId, Netns};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// Bit of [`addr_type`], by the local table only; `dev` limits it to addresses of one link (`--limit-iface-in`), 0 is any.
-pub(crate) fn inet_addr_type_dev(ns: &Netns, addr: Ipv4Addr, dev: u32) -> Result<u16, GapId> {
+pub(crate) fn inet_addr_type_dev(ns: &Netns, addr: IpAddr, dev: u32) -> Result<u16, GapId> {
     // ipv4_is_zeronet(): since 5.3 one address only.
-    if addr.is_broadcast() || addr.is_unspecified() {
+    if is_broadcast(addr) || addr.is_unspecified() {
         return Ok(addr_type::BROADCAST);
     }
     if addr.is_multicast() {
@@ -40,9 +41,9 @@ pub(crate) fn inet_addr_type_dev(ns: &Netns, addr: Ipv4Addr, dev: u32) -> Result
 }
 
 /// Both addresses lie in one subnet of the link; nobody lies in any.
-pub(crate) fn inet_addr_onlink(link: &Link, one: Ipv4Addr, two: Option<Ipv4Addr>) -> bool {
+pub(crate) fn inet_addr_onlink(link: &Link, one: IpAddr, two: Option<IpAddr>) -> bool {
     link.addrs.iter().any(|a| {
-        let net = ipnet::Ipv4Net::new(a.peer.unwrap_or(a.addr), a.prefix);
+        let net = ipnet::IpNet::new(a.peer.unwrap_or(a.addr), a.prefix);
         net.is_ok_and(|net| net.contains(&one) && two.is_none_or(|t| net.contains(&t)))
     })
 }
@@ -53,7 +54,7 @@ const RT_SCOPE_HOST: u8 = 254;
 
 /// The primary address of a link in the subnet of `near`, else its first; else another link's. With `route_localnet` those of
 /// the host itself may leave it too.
-pub(crate) fn inet_select_addr(ns: &Netns, link: &Link, near: Option<Ipv4Addr>, scope: u8) -> Option<Ipv4Addr> {
+pub(crate) fn inet_select_addr(ns: &Netns, link: &Link, near: Option<IpAddr>, scope: u8) -> Option<IpAddr> {
     let localnet = match link.conf.route_localnet {
         Ok(true) => RT_SCOPE_LINK,
         _ => RT_SCOPE_HOST,
@@ -64,7 +65,7 @@ pub(crate) fn inet_select_addr(ns: &Netns, link: &Link, near: Option<Ipv4Addr>, 
         .filter(|a| !a.secondary && a.scope.min(localnet) <= scope);
     let mut first = None;
     for a in own {
-        let net = ipnet::Ipv4Net::new(a.peer.unwrap_or(a.addr), a.prefix);
+        let net = ipnet::IpNet::new(a.peer.unwrap_or(a.addr), a.prefix);
         let same = near.is_none_or(|n| net.is_ok_and(|net| net.contains(&n)));
         if same {
             return Some(a.addr);
@@ -86,11 +87,11 @@ pub(crate) fn inet_select_addr(ns: &Netns, link: &Link, near: Option<Ipv4Addr>, 
 /// Source of a locally sent packet: the route's `src`, else the address that fits the next hop.
 pub(crate) fn fib_result_prefsrc(
     ns: &Netns,
-    prefsrc: Option<Ipv4Addr>,
+    prefsrc: Option<IpAddr>,
     dev: u32,
-    gateway: Option<Ipv4Addr>,
+    gateway: Option<IpAddr>,
     scope: u8,
-) -> Option<Ipv4Addr> {
+) -> Option<IpAddr> {
     if prefsrc.is_some() {
         return prefsrc;
     }

@@ -11,10 +11,11 @@ use crate::engine::Engine;
 use crate::reason::DropReason;
 use crate::skb::{Dst, DstKind, Errno, Skb};
 use crate::trace::Detail;
+use netwhy_model::family::is_broadcast;
 use netwhy_model::fib::RouteKind;
 use netwhy_model::link::Link;
-use netwhy_model::{GapId, Netns};
-use std::net::Ipv4Addr;
+use netwhy_model::{Family, GapId, Netns};
+use std::net::{IpAddr, Ipv4Addr};
 
 /// No route at all, not even one to an error.
 pub(crate) enum InputError {
@@ -33,10 +34,10 @@ pub(crate) fn ip_route_input<'a>(
     if skb.dst.is_multicast() {
         return ip_route_input_mc(eng, ns, link, skb);
     }
-    if skb.src.is_multicast() || skb.src.is_broadcast() {
+    if skb.src.is_multicast() || is_broadcast(skb.src) {
         return martian(DropReason::IpInvalidSource);
     }
-    if skb.dst.is_broadcast() || (skb.src.is_unspecified() && skb.dst.is_unspecified()) {
+    if is_broadcast(skb.dst) || (skb.src.is_unspecified() && skb.dst.is_unspecified()) {
         return to_many(eng, ns, link, skb);
     }
     if skb.src.is_unspecified() {
@@ -97,7 +98,7 @@ pub(crate) fn ip_route_input<'a>(
 /// `brd_input`: taken by this host, if the source may be there.
 fn to_many<'a>(eng: &mut Engine<'a>, ns: &'a Netns, link: &'a Link, skb: &mut Skb) -> Result<(), InputError> {
     if !skb.src.is_unspecified() {
-        check_source(eng, ns, link, skb, Ipv4Addr::UNSPECIFIED, 0)?;
+        check_source(eng, ns, link, skb, Family::Inet.any(), 0)?;
     }
     skb.route = Some(Dst::host(DstKind::Broadcast, link.index));
     Ok(())
@@ -109,7 +110,7 @@ fn ip_route_input_mc<'a>(eng: &mut Engine<'a>, ns: &'a Netns, link: &'a Link, sk
     if skb.dst != ALL_SYSTEMS {
         return martian(DropReason::NotSpecified);
     }
-    if skb.src.is_multicast() || skb.src.is_broadcast() {
+    if skb.src.is_multicast() || is_broadcast(skb.src) {
         return martian(DropReason::IpInvalidSource);
     }
     if skb.src.is_loopback() && !eng.flag(&link.conf.route_localnet, false) {
@@ -119,10 +120,10 @@ fn ip_route_input_mc<'a>(eng: &mut Engine<'a>, ns: &'a Netns, link: &'a Link, sk
 }
 
 /// The group of all hosts.
-const ALL_SYSTEMS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 1);
+const ALL_SYSTEMS: IpAddr = IpAddr::V4(Ipv4Addr::new(224, 0, 0, 1));
 
 /// `__mkroute_input()`: out by the link that it came in by. Only an observer sees what follows.
-fn may_redirect(eng: &mut Engine<'_>, link: &Link, skb: &Skb, gateway: Option<Ipv4Addr>) -> bool {
+fn may_redirect(eng: &mut Engine<'_>, link: &Link, skb: &Skb, gateway: Option<IpAddr>) -> bool {
     eng.flag(&link.conf.send_redirects, true)
         && (eng.flag(&link.conf.shared_media, true) || inet_addr_onlink(link, skb.src, gateway))
 }
@@ -133,7 +134,7 @@ fn check_source<'a>(
     ns: &'a Netns,
     link: &'a Link,
     skb: &Skb,
-    dst: Ipv4Addr,
+    dst: IpAddr,
     oif: u32,
 ) -> Result<bool, InputError> {
     match fib_validate_source(eng, ns, link, skb, dst, oif) {

@@ -8,16 +8,17 @@ use super::inet_addr::fib_result_prefsrc;
 use super::ip_route_input::note_route;
 use crate::engine::Engine;
 use crate::skb::{Dst, DstKind, Errno, Skb};
+use netwhy_model::family::is_broadcast;
 use netwhy_model::fib::RouteKind;
 use netwhy_model::link::LinkKind;
-use netwhy_model::{GapId, Netns};
-use std::net::Ipv4Addr;
+use netwhy_model::{Family, GapId, Netns};
+use std::net::IpAddr;
 
 /// What a sender knows.
 #[derive(Clone, Copy)]
 pub(crate) struct OutputKey {
-    pub src: Option<Ipv4Addr>,
-    pub dst: Ipv4Addr,
+    pub src: Option<IpAddr>,
+    pub dst: IpAddr,
     pub mark: u32,
     pub proto: u8,
     pub ports: Option<(u16, u16)>,
@@ -36,12 +37,12 @@ pub(crate) fn ip_route_output<'a>(
     ns: &'a Netns,
     key: &OutputKey,
     skb: Option<&Skb>,
-) -> Result<(Dst, Ipv4Addr), RouteError> {
-    if key.src.is_some_and(|s| s.is_multicast() || s.is_broadcast()) {
+) -> Result<(Dst, IpAddr), RouteError> {
+    if key.src.is_some_and(|s| s.is_multicast() || is_broadcast(s)) {
         return Err(RouteError::Errno(Errno::Inval));
     }
     let fib_key = FibKey {
-        src: key.src.unwrap_or(Ipv4Addr::UNSPECIFIED),
+        src: key.src.unwrap_or(Family::of(key.dst).any()),
         dst: key.dst,
         iif: 1,
         oif: 0,
@@ -68,7 +69,7 @@ pub(crate) fn ip_route_output<'a>(
     let src = match key.src {
         Some(src) => src,
         None => fib_result_prefsrc(ns, route.prefsrc, hop.ifindex, hop.gateway, route.scope)
-            .unwrap_or(Ipv4Addr::UNSPECIFIED),
+            .unwrap_or(Family::of(key.dst).any()),
     };
     // __mkroute_output(): 127/8 leaves by no other link than lo.
     if let (true, Ok(links)) = (src.is_loopback(), &ns.links)
@@ -79,7 +80,7 @@ pub(crate) fn ip_route_output<'a>(
         return Err(RouteError::Errno(Errno::Inval));
     }
     let kind = match route.kind {
-        _ if key.dst.is_broadcast() => DstKind::Broadcast,
+        _ if is_broadcast(key.dst) => DstKind::Broadcast,
         RouteKind::Broadcast => DstKind::Broadcast,
         _ => DstKind::Output,
     };

@@ -10,9 +10,9 @@ use crate::route::{OutputKey, RouteError, dst_mtu, inet_addr_type_dev, ip_route_
 use crate::skb::{EPHEMERAL, Errno, L4, Skb, Tuple};
 use crate::trace::{ClientSees, Detail, Disposition, End};
 use netwhy_model::netfilter::addr_type;
-use netwhy_model::{GapId, Netns};
+use netwhy_model::{Family, GapId, Netns};
 use netwhy_wire::{icmp, tcp};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// Port that stands for any of the kernel's choice.
 pub(crate) const EPHEMERAL_PORT: u16 = 43210;
@@ -44,7 +44,7 @@ pub(crate) fn connect(eng: &mut Engine<'_>, flow: &Flow) {
     let ns = eng.ns(flow.from);
     // ip_route_output_key_hash_rcu(): nobody is this host.
     let dst = if flow.dst.is_unspecified() {
-        Ipv4Addr::LOCALHOST
+        Family::of(flow.dst).loopback()
     } else {
         flow.dst
     };
@@ -67,7 +67,7 @@ pub(crate) fn connect(eng: &mut Engine<'_>, flow: &Flow) {
             inner: None,
         },
     };
-    let mut skb = Skb::new(flow.src.unwrap_or(Ipv4Addr::UNSPECIFIED), dst, l4).with_opts(TcpOpts::offered(ns));
+    let mut skb = Skb::new(flow.src.unwrap_or(Family::of(dst).any()), dst, l4).with_opts(TcpOpts::offered(ns));
     skb.sport_any = (flow.sport == 0).then_some(EPHEMERAL);
     skb.sk = Some((ns.id, true));
     skb.len += match flow.proto {
@@ -122,7 +122,7 @@ pub(crate) fn connect(eng: &mut Engine<'_>, flow: &Flow) {
 }
 
 /// Whether the destination is a broadcast address here.
-fn to_many(ns: &Netns, dst: Ipv4Addr) -> bool {
+fn to_many(ns: &Netns, dst: IpAddr) -> bool {
     inet_addr_type_dev(ns, dst, 0) == Ok(addr_type::BROADCAST)
 }
 

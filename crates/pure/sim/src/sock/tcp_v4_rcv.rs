@@ -69,7 +69,7 @@ pub(crate) fn tcp_v4_rcv<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: &Skb) {
     }
 }
 
-fn peer(skb: &Skb) -> (std::net::Ipv4Addr, u16) {
+fn peer(skb: &Skb) -> (std::net::IpAddr, u16) {
     (skb.src, skb.ports().map_or(0, |p| p.0))
 }
 

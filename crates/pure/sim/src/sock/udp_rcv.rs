@@ -11,7 +11,6 @@ use crate::skb::{Flaw, L4, Skb};
 use crate::trace::{ClientSees, Detail};
 use netwhy_model::Netns;
 use netwhy_wire::icmp;
-use std::net::Ipv4Addr;
 
 pub(crate) fn udp_rcv<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: &Skb) {
     let L4::Udp { sport, dport } = skb.l4 else { return };
@@ -53,7 +52,7 @@ pub(crate) fn udp_rcv<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: &Skb) {
                 return;
             }
             eng.delivered.get_or_insert((ns.id, dport, skb.src));
-            let src = socket.addr.unwrap_or(Ipv4Addr::UNSPECIFIED);
+            let src = socket.addr.unwrap_or(skb.family().any());
             let mut back = Skb::new(
                 src,
                 skb.src,

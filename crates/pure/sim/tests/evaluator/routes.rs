@@ -3,7 +3,7 @@
 use crate::small::{ask, bundle, ns};
 use netwhy_model::Cluster;
 use netwhy_sim::{ClientSees, Detail, Disposition, DropReason};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 const ROUTES: &str = "nodes/r/host/route.json";
 const RULES: &str = "nodes/r/host/rule.json";
@@ -21,7 +21,7 @@ fn cluster(routes: &[&str], rules: &[&str]) -> Cluster {
 }
 
 /// Where the router sends a packet.
-fn gateway(cluster: &Cluster, to: &str) -> Option<Ipv4Addr> {
+fn gateway(cluster: &Cluster, to: &str) -> Option<IpAddr> {
     let router = ns(cluster, "nodes/r/host");
     let answer = ask(cluster, 6, to);
     let first = answer.first();

@@ -230,7 +230,7 @@ fn stranger(o: &Outcome) -> String {
     }
 }
 
-fn next_hop(o: &Outcome) -> Option<std::net::Ipv4Addr> {
+fn next_hop(o: &Outcome) -> Option<std::net::IpAddr> {
     let gateway = o.steps.iter().rev().find_map(|s| match s.detail {
         Detail::Route { gateway, .. } if s.netns == o.end.netns => Some(gateway),
         _ => None,
@@ -239,7 +239,7 @@ fn next_hop(o: &Outcome) -> Option<std::net::Ipv4Addr> {
 }
 
 /// Where the last packet goes, after all translations.
-pub(super) fn destination(o: &Outcome) -> Option<std::net::Ipv4Addr> {
+pub(super) fn destination(o: &Outcome) -> Option<std::net::IpAddr> {
     o.steps.iter().rev().find_map(|s| match s.detail {
         Detail::Dnat { to } => Some(to.0),
         Detail::Packet { dst, .. } | Detail::Untranslate { dst, .. } => Some(dst.0),

@@ -7,7 +7,7 @@ use netwhy_model::{Cluster, NetnsId};
 use netwhy_sim::trace::ONE;
 use netwhy_sim::{Detail, Disposition, Outcome, Trace};
 use serde::Serialize;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// Outcomes that end alike.
 #[derive(Clone, Debug, Serialize)]
@@ -160,7 +160,7 @@ fn receiver(cluster: &Cluster, o: &Outcome) -> Option<String> {
     Some(owner(cluster, to))
 }
 
-fn owner(cluster: &Cluster, addr: Ipv4Addr) -> String {
+fn owner(cluster: &Cluster, addr: IpAddr) -> String {
     netwhy_intent::owner_of(cluster, addr).map_or_else(|| addr.to_string(), |id| name::receiver(cluster, id))
 }
 

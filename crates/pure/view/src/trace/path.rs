@@ -186,8 +186,8 @@ impl Walk<'_> {
 
     fn begin(
         &mut self,
-        src: (std::net::Ipv4Addr, u16),
-        dst: (std::net::Ipv4Addr, u16),
+        src: (std::net::IpAddr, u16),
+        dst: (std::net::IpAddr, u16),
         what: &str,
         reply: bool,
         packet: u16,
@@ -195,7 +195,7 @@ impl Walk<'_> {
         if self.hops.len() > 1 {
             return;
         }
-        let end = |(addr, port): (std::net::Ipv4Addr, u16)| match port {
+        let end = |(addr, port): (std::net::IpAddr, u16)| match port {
             0 => addr.to_string(),
             port => format!("{addr}:{port}"),
         };
@@ -266,7 +266,7 @@ impl Walk<'_> {
         self.mark_line(Mark::None, end::hook_name(hook), text, note, chains);
     }
 
-    fn route(&mut self, ns: &Netns, dst: ipnet::Ipv4Net, gateway: Option<std::net::Ipv4Addr>, link: u32, packet: u16) {
+    fn route(&mut self, ns: &Netns, dst: ipnet::IpNet, gateway: Option<std::net::IpAddr>, link: u32, packet: u16) {
         if self.outer || link == 0 {
             return;
         }

@@ -13,7 +13,7 @@ fn way(weight: f64, backend: &str) -> Expected {
         time: TimeClass::Instant,
         bytes: BIG,
         backend: Some(backend.to_owned()),
-        seen_client: Some(WEB),
+        seen_client: Some(WEB.into()),
         limited: false,
     }
 }

@@ -6,7 +6,7 @@ use netwhy_sim::arrival::{Arrival, Event, Frame, Known, Reaction as Model, react
 use netwhy_sim::{DropReason, Options, Stage};
 use std::collections::BTreeSet;
 use std::fmt::Write;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// Frames of one conversation with what the kernel did, in their order.
 #[derive(Clone, Debug, Default)]
@@ -228,6 +228,9 @@ fn differs(node: &Node, events: &[Event], seen: &Reaction, asked: &Asked) -> Opt
                 }
             }
             Event::Asked { link, addr, from, .. } => {
+                let (IpAddr::V4(addr), IpAddr::V4(from)) = (addr, from) else {
+                    continue;
+                };
                 let name = node.link(*link);
                 let same = |(l, a, f): &(String, Ipv4Addr, Ipv4Addr)| *l == name && a == addr && f == from;
                 match requests.iter().position(|r| same(r)) {

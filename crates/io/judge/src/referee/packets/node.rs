@@ -254,7 +254,7 @@ impl Node {
             let proxies = self
                 .proxies
                 .iter()
-                .filter_map(|(addr, name)| Some((index(name)?, *addr)));
+                .filter_map(|(addr, name)| Some((index(name)?, IpAddr::V4(*addr))));
             Arc::make_mut(neigh).proxy = proxies.collect();
         }
         if let Ok(links) = &mut ns.links {
@@ -373,8 +373,8 @@ pub fn frame_of(bytes: &[u8]) -> Option<Frame> {
         return Some(Frame {
             eth_src: decoded.eth_src?,
             eth_dst: decoded.eth_dst?,
-            src: arp.sender_ip,
-            dst: arp.target_ip,
+            src: arp.sender_ip.into(),
+            dst: arp.target_ip.into(),
             arp: Some((arp.operation, arp.sender_mac, arp.target_mac)),
             ttl: 64,
             tos: 0,
@@ -391,9 +391,9 @@ pub fn frame_of(bytes: &[u8]) -> Option<Frame> {
         });
     }
     let ip = decoded.ip?;
-    let (IpAddr::V4(src), IpAddr::V4(dst)) = (ip.src, ip.dst) else {
+    if ip.src.is_ipv6() {
         return None;
-    };
+    }
     let later = ip.is_later_fragment();
     let (ports, flags, inner) = match &ip.l4 {
         _ if later => ((0, 0), 0, None),
@@ -409,8 +409,8 @@ pub fn frame_of(bytes: &[u8]) -> Option<Frame> {
     Some(Frame {
         eth_src: decoded.eth_src?,
         eth_dst: decoded.eth_dst?,
-        src,
-        dst,
+        src: ip.src,
+        dst: ip.dst,
         ttl: ip.ttl,
         tos: *bytes.get(15)?,
         df: ip.df,

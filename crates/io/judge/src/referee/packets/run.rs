@@ -13,6 +13,7 @@ use netwhy_lab::Random;
 use netwhy_sim::arrival::{Event, Known, Reaction as Model};
 use netwhy_wire::decode::link_type;
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -391,6 +392,9 @@ fn reply(random: &mut Random, seen: &super::node::Reaction) -> Option<Packet> {
     let (link, frame, bytes) = seen.sent.first()?;
     let decoded = netwhy_wire::decode(link_type::EN10MB, bytes);
     let ip = decoded.ip.as_ref()?;
+    let (IpAddr::V4(src), IpAddr::V4(dst)) = (ip.src, ip.dst) else {
+        return None;
+    };
     let body = match &ip.l4 {
         netwhy_wire::decode::L4::Tcp(t) => Body::Tcp {
             sport: t.sport,
@@ -411,7 +415,7 @@ fn reply(random: &mut Random, seen: &super::node::Reaction) -> Option<Packet> {
         },
         _ => return None,
     };
-    let mut sent = Packet::new(link, frame.eth_src, frame.eth_dst, frame.src, frame.dst, body);
+    let mut sent = Packet::new(link, frame.eth_src, frame.eth_dst, src, dst, body);
     sent.payload = match &ip.l4 {
         netwhy_wire::decode::L4::Tcp(t) => t.payload_len as u16,
         _ => 0,

@@ -15,7 +15,6 @@ use netwhy_sim::{ClientSees, Disposition, Flow, Options, Outcome, Trace, trace};
 use netwhy_view::FindingView;
 use netwhy_view::why::ClientsView;
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 /// More clients are not asked.
 const CLIENTS_MAX: usize = 2000;
@@ -49,8 +48,8 @@ pub(super) fn possible(opened: &Opened, args: &WhyArgs, seen: &Observation) -> R
             Some(peer.netns.ok_or_else(why)?)
         }
         None => match seen.source.map(|s| s.ip()) {
-            Some(IpAddr::V4(addr)) => owner_of(cluster, addr),
-            _ => None,
+            Some(addr) => owner_of(cluster, addr),
+            None => None,
         },
     };
     let mut by_node: BTreeMap<String, Vec<NetnsId>> = BTreeMap::new();

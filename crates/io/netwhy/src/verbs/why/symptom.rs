@@ -6,7 +6,7 @@ use netwhy_intake::{Host, Kind, Observation, read_capture, read_text};
 use netwhy_intent::names;
 use netwhy_model::Cluster;
 use std::io::Read;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::path::Path;
 
 /// A capture or a pasted text is not larger.
@@ -79,7 +79,7 @@ fn from_capture(bytes: &[u8]) -> Result<Observation> {
 /// Where the client wanted to go.
 pub(super) struct Asked {
     /// Address.
-    pub addr: Ipv4Addr,
+    pub addr: IpAddr,
     /// Port.
     pub port: u16,
     /// Protocol.
@@ -93,13 +93,12 @@ pub(super) fn destination(cluster: &Cluster, seen: &Observation, namespace: &str
     let proto = 6;
     if let Kind::Dns(_) = seen.kind {
         let server = seen.server?;
-        let IpAddr::V4(addr) = server.ip() else { return None };
-        return Some(by_address(cluster, addr, server.port(), 17));
+        return by_address(cluster, server.ip(), server.port(), 17);
     }
     let target = seen.target.as_ref()?;
     let port = target.port?;
-    if let Some(IpAddr::V4(addr)) = target.ip() {
-        return Some(by_address(cluster, addr, port, proto));
+    if let Some(addr) = target.ip() {
+        return by_address(cluster, addr, port, proto);
     }
     let Host::Name(name) = &target.host else { return None };
     let mut labels = name.split('.');
@@ -113,13 +112,17 @@ pub(super) fn destination(cluster: &Cluster, seen: &Observation, namespace: &str
     })
 }
 
-fn by_address(cluster: &Cluster, addr: Ipv4Addr, port: u16, proto: u8) -> Asked {
+/// `None` for IPv6, which is not modelled.
+fn by_address(cluster: &Cluster, addr: IpAddr, port: u16, proto: u8) -> Option<Asked> {
+    if addr.is_ipv6() {
+        return None;
+    }
     let service = netwhy_intent::services::behind(cluster, addr, port, proto).map(|v| v.service.to_string());
     let owner = || netwhy_intent::owner_of(cluster, addr).map(|id| format!("{}:{port}", cluster.ns(id).kind));
-    Asked {
+    Some(Asked {
         addr,
         port,
         proto,
         name: service.or_else(owner),
-    }
+    })
 }

@@ -4,6 +4,7 @@ use super::context::number;
 use super::cursor::{Cursor, Odd};
 use super::matches::{needed, ports, under};
 use crate::netfilter::Match;
+use std::net::IpAddr;
 
 pub(super) fn mac(cursor: &mut Cursor<'_>) -> Result<Match, Odd> {
     let mut found = None;
@@ -20,7 +21,8 @@ pub(super) fn iprange(cursor: &mut Cursor<'_>) -> Result<Match, Odd> {
     let (mut src, mut dst) = (None, None);
     let range = |text: &str| {
         let (low, high) = text.split_once('-').unwrap_or((text, text));
-        Some((low.parse().ok()?, high.parse().ok()?))
+        let (low, high): (IpAddr, IpAddr) = (low.parse().ok()?, high.parse().ok()?);
+        (low.is_ipv4() == high.is_ipv4()).then_some((low, high))
     };
     while let Some(opt) = cursor.option() {
         match opt.name {

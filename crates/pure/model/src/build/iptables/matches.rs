@@ -25,7 +25,7 @@ pub(super) fn build(env: &mut Env<'_, '_>, name: &str, cursor: &mut Cursor<'_>) 
         "owner" => state::owner(env, cursor),
         "physdev" => context::physdev(cursor),
         "pkttype" => header::pkttype(cursor),
-        "recent" => state::recent(cursor),
+        "recent" => state::recent(env, cursor),
         "rpfilter" => context::rpfilter(cursor),
         "sctp" => sctp::build(cursor),
         "set" => state::set(env, cursor),
@@ -200,6 +200,6 @@ fn limit(cursor: &mut Cursor<'_>) -> Result<Match, Odd> {
 }
 
 /// An address or network of an option.
-pub(super) fn network(cursor: &mut Cursor<'_>, opt: Opt<'_>) -> Result<Not<ipnet::Ipv4Net>, Odd> {
+pub(super) fn network(cursor: &mut Cursor<'_>, opt: Opt<'_>) -> Result<Not<ipnet::IpNet>, Odd> {
     Ok(under(opt, cursor.read(opt, rule::network)?))
 }

@@ -23,6 +23,7 @@ pub(in crate::build) use rule::{unreadable, uses_conntrack};
 use super::Ctx;
 use super::sets::Sets;
 use crate::fact::{Fact, GapId};
+use crate::family::Family;
 use crate::netfilter::{Backend, Hook, Table, TableName};
 use netwhy_snapshot::BlobId;
 use netwhy_snapshot::format::iptables_save::{self as save, Save, View};
@@ -30,7 +31,7 @@ use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
 /// Parsed saves by content, so that equal texts are parsed once.
-pub(super) type Cache = FxHashMap<(BlobId, Backend), Arc<Parsed>>;
+pub(super) type Cache = FxHashMap<(BlobId, Backend, Family), Arc<Parsed>>;
 
 /// The hooks in the order of `Netfilter::hooks`.
 pub(super) const HOOKS: [Hook; 5] = [
@@ -74,6 +75,8 @@ pub(super) struct Env<'c, 'a> {
     pub dir: &'c str,
     /// Member.
     pub path: &'c str,
+    /// iptables or ip6tables.
+    pub family: Family,
     /// Sets of the namespace, read when the first rule asks for one.
     pub sets: Option<Fact<Sets>>,
     pub conntrack: bool,
@@ -98,12 +101,17 @@ pub(super) fn named_backend(text: &str) -> Option<Backend> {
 }
 
 /// The meaning of a save that is in the bundle.
-pub(super) fn read(ctx: &mut Ctx<'_>, dir: &str, path: &str, backend: Backend) -> Fact<Arc<Parsed>> {
+pub(super) fn read(
+    ctx: &mut Ctx<'_>,
+    dir: &str,
+    path: &str,
+    (backend, family): (Backend, Family),
+) -> Fact<Arc<Parsed>> {
     let text = ctx.text(path)?;
     let Some(id) = ctx.snap.get(path).map(netwhy_snapshot::Blob::id) else {
         return Err(ctx.missing(path));
     };
-    if let Some(known) = ctx.tables.get(&(id, backend)) {
+    if let Some(known) = ctx.tables.get(&(id, backend, family)) {
         return Ok(Arc::clone(known));
     }
     let parsed = save::parse(text);
@@ -111,6 +119,7 @@ pub(super) fn read(ctx: &mut Ctx<'_>, dir: &str, path: &str, backend: Backend) -
         ctx,
         dir,
         path,
+        family,
         sets: None,
         conntrack: false,
         line: 0,
@@ -118,7 +127,7 @@ pub(super) fn read(ctx: &mut Ctx<'_>, dir: &str, path: &str, backend: Backend) -
     let meaning = Arc::new(meaning(&mut env, parsed.view(text), backend));
     // Sets are the namespace's own: the same text may mean something else elsewhere.
     if env.sets.is_none() {
-        ctx.tables.insert((id, backend), Arc::clone(&meaning));
+        ctx.tables.insert((id, backend, family), Arc::clone(&meaning));
     }
     Ok(meaning)
 }

@@ -4,10 +4,10 @@ use super::cursor::{Cursor, Odd};
 use super::{Env, matches, protocol, targets};
 use crate::fact::GapId;
 use crate::netfilter::{ChainId, IfPattern, Match, Rule, Target};
-use ipnet::Ipv4Net;
+use ipnet::IpNet;
 use rustc_hash::FxHashMap;
 use std::borrow::Cow;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// Extensions that switch connection tracking on and are not modelled.
 const CONNTRACK: [&str; 8] = [
@@ -137,19 +137,19 @@ fn field<'w>(cursor: &mut Cursor<'w>, rule: &mut Rule, word: &str, not: bool, pr
 }
 
 /// The whole internet is no condition.
-fn any(net: Ipv4Net, not: bool) -> Option<(Ipv4Net, bool)> {
+fn any(net: IpNet, not: bool) -> Option<(IpNet, bool)> {
     (net.prefix_len() != 0 || not).then_some((net, not))
 }
 
 /// `10.0.0.0/8`, `10.0.0.1`, `10.0.0.0/255.0.0.0`. `None` also for a mask with holes.
-pub(in crate::build) fn network(text: &str) -> Option<Ipv4Net> {
+pub(in crate::build) fn network(text: &str) -> Option<IpNet> {
     let Some((addr, mask)) = text.split_once('/') else {
-        return Ipv4Net::new(text.parse().ok()?, 32).ok();
+        return text.parse::<IpAddr>().ok().map(IpNet::from);
     };
-    let addr: Ipv4Addr = addr.parse().ok()?;
+    let addr: IpAddr = addr.parse().ok()?;
     match mask.parse::<u8>() {
-        Ok(len) => Ipv4Net::new(addr, len).ok(),
-        Err(_) => Ipv4Net::with_netmask(addr, mask.parse().ok()?).ok(),
+        Ok(len) => IpNet::new(addr, len).ok(),
+        Err(_) => IpNet::with_netmask(addr, mask.parse().ok()?).ok(),
     }
 }
 

@@ -5,13 +5,13 @@ use super::cursor::{Cursor, Odd, Opt};
 use super::matches::{needed, under};
 use crate::build::sets;
 use crate::fact::Fact;
+use crate::family;
 use crate::netfilter::{IpSet, Match, RecentOp, SetDirs};
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-pub(super) fn recent(cursor: &mut Cursor<'_>) -> Result<Match, Odd> {
+pub(super) fn recent(env: &Env<'_, '_>, cursor: &mut Cursor<'_>) -> Result<Match, Odd> {
     let (mut name, mut seconds, mut hitcount, mut source) = ("DEFAULT", None, None, true);
-    let (mut rttl, mut mask) = (false, u32::MAX);
+    let (mut rttl, mut mask) = (false, family::mask(env.family.addr_len()));
     let mut op = None;
     let mut not = false;
     while let Some(opt) = cursor.option() {
@@ -28,7 +28,7 @@ pub(super) fn recent(cursor: &mut Cursor<'_>) -> Result<Match, Odd> {
             "--name" => name = cursor.value(opt)?,
             "--seconds" => seconds = Some(cursor.parse(opt)?),
             "--hitcount" => hitcount = Some(cursor.parse(opt)?),
-            "--mask" => mask = cursor.parse::<Ipv4Addr>(opt)?.into(),
+            "--mask" => mask = family::bits(cursor.parse(opt)?),
             "--rsource" => source = true,
             "--rdest" => source = false,
             "--rttl" => rttl = true,

@@ -33,6 +33,7 @@ pub(super) fn build(
     };
     let chains = order.iter().zip(rules).map(chain).collect();
     Table {
+        family: env.family,
         backend,
         name,
         chains,

@@ -5,7 +5,7 @@ use super::cursor::{Cursor, Odd, Opt};
 use super::rule::network;
 use super::{Env, change};
 use crate::netfilter::{CtZone, NatRange, Ports, RejectWith, Target, ZoneId};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// Targets that register with NAT, and so with connection tracking.
 pub(super) const NAT: [&str; 5] = ["DNAT", "SNAT", "MASQUERADE", "REDIRECT", "NETMAP"];
@@ -111,7 +111,7 @@ fn nat_range(text: &str) -> Option<NatRange> {
     };
     let addrs = match (addrs, addrs.split_once('-')) {
         ("", _) => None,
-        (_, Some((low, high))) => Some((low.parse::<Ipv4Addr>().ok()?, high.parse().ok()?)),
+        (_, Some((low, high))) => Some((low.parse::<IpAddr>().ok()?, high.parse().ok()?)),
         (one, None) => {
             let addr = one.parse().ok()?;
             Some((addr, addr))

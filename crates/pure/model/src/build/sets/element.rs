@@ -1,9 +1,11 @@
 //! The elements that a line of `ipset save` means: `10.0.0.0/24,tcp:80-81,10.0.0.1`.
 
 use crate::build::iptables::{network, number, protocol};
+use crate::family::bits;
 use crate::netfilter::{Dim, IpSet, SetElem};
+use ipnet::{IpSubnets, Ipv4Subnets, Ipv6Subnets};
 use netwhy_wire::Mac;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// Elements that one line may say.
 const LINE_MAX: usize = 1 << 16;
@@ -67,7 +69,7 @@ pub(super) fn read(set: &IpSet, text: &str) -> Option<Vec<SetElem>> {
 
 /// One part of an element, alone.
 fn part(set: &IpSet, dim: Dim, word: &str, second: bool) -> Option<Vec<SetElem>> {
-    let at = |ip: u32, cidr: u8| {
+    let at = |ip: u128, cidr: u8| {
         if second {
             SetElem {
                 ip2: ip,
@@ -85,10 +87,12 @@ fn part(set: &IpSet, dim: Dim, word: &str, second: bool) -> Option<Vec<SetElem>>
     Some(match dim {
         Dim::Ip => {
             let (low, high) = addresses(word)?;
-            if (high - low) as usize >= LINE_MAX {
+            let step = set.family.step();
+            let more = (high - low) / step;
+            if more >= LINE_MAX as u128 {
                 return None;
             }
-            let mut ips: Vec<u32> = (low..=high).map(|ip| ip & set.mask).collect();
+            let mut ips: Vec<u128> = (0..=more).map(|i| (low + i * step) & set.mask).collect();
             ips.dedup();
             ips.into_iter().map(|ip| at(ip, set.ip_cidr())).collect()
         }
@@ -151,24 +155,28 @@ fn joined(e: &SetElem, part: &SetElem, dim: Dim, second: bool) -> SetElem {
 }
 
 /// `10.0.0.1`, `10.0.0.0/24`, `10.0.0.1-10.0.0.9`: first and last address.
-pub(super) fn addresses(word: &str) -> Option<(u32, u32)> {
+pub(super) fn addresses(word: &str) -> Option<(u128, u128)> {
     if let Some((low, high)) = word.split_once('-') {
-        let (low, high) = (low.parse::<Ipv4Addr>().ok()?, high.parse::<Ipv4Addr>().ok()?);
-        return (low <= high).then_some((low.into(), high.into()));
+        let (low, high) = (low.parse::<IpAddr>().ok()?, high.parse::<IpAddr>().ok()?);
+        return (low <= high && low.is_ipv4() == high.is_ipv4()).then_some((bits(low), bits(high)));
     }
     let net = network(word)?;
-    Some((net.network().into(), net.broadcast().into()))
+    Some((bits(net.network()), bits(net.broadcast())))
 }
 
 /// Networks that cover a word exactly, as `ip_set_range_to_cidr()` cuts them.
-fn nets(word: &str) -> Option<Vec<(u32, u8)>> {
+fn nets(word: &str) -> Option<Vec<(u128, u8)>> {
     if !word.contains('-') {
         let net = network(word)?;
-        return Some(vec![(net.network().into(), net.prefix_len())]);
+        return Some(vec![(bits(net.network()), net.prefix_len())]);
     }
-    let (low, high) = addresses(word)?;
-    let subnets = ipnet::Ipv4Subnets::new(low.into(), high.into(), 0);
-    Some(subnets.map(|n| (n.network().into(), n.prefix_len())).collect())
+    let (low, high) = word.split_once('-')?;
+    let subnets = match (low.parse().ok()?, high.parse().ok()?) {
+        (IpAddr::V4(low), IpAddr::V4(high)) => IpSubnets::from(Ipv4Subnets::new(low, high, 0)),
+        (IpAddr::V6(low), IpAddr::V6(high)) => IpSubnets::from(Ipv6Subnets::new(low, high, 0)),
+        _ => return None,
+    };
+    Some(subnets.map(|n| (bits(n.network()), n.prefix_len())).collect())
 }
 
 /// `80`, `80-90`.

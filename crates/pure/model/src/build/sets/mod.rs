@@ -4,11 +4,11 @@ mod element;
 
 use super::Ctx;
 use crate::fact::{Fact, GapId};
+use crate::family::{Family, bits, mask};
 use crate::netfilter::{Dim, IpSet, SetElem, SetType};
 use netwhy_snapshot::format::ipset_save;
 use rustc_hash::{FxHashMap, FxHasher};
 use std::hash::{Hash, Hasher};
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 /// Sets by name; a set that is not modelled is a gap.
@@ -69,9 +69,9 @@ fn set(raw: &ipset_save::Set, known: &Sets, extra: &mut usize) -> Result<IpSet, 
     let mut set = IpSet {
         name: raw.name.as_str().into(),
         kind,
-        inet6: false,
-        range: (0, u32::MAX),
-        mask: u32::MAX,
+        family: Family::Inet,
+        range: (0, u128::MAX),
+        mask: u128::MAX,
         markmask: u32::MAX,
         members: Vec::new(),
         cidrs: [Vec::new(), Vec::new()],
@@ -88,7 +88,7 @@ fn set(raw: &ipset_save::Set, known: &Sets, extra: &mut usize) -> Result<IpSet, 
             }
             set.sets.push(inner.clone());
         }
-    } else if !set.inet6 {
+    } else if set.family == Family::Inet {
         for member in &raw.members {
             elements(&mut set, member, extra)?;
         }
@@ -129,12 +129,15 @@ fn options(set: &mut IpSet, words: &[String]) -> Result<(), String> {
         let value = words.next().unwrap_or_default();
         let bad = || format!("option {word} {value:?} is not modelled");
         match word {
-            "family" => set.inet6 = value == "inet6",
-            "netmask" => {
-                let len = value.parse().ok().filter(|len: &u32| *len <= 32).ok_or_else(bad)?;
-                set.mask = u32::MAX.checked_shl(32 - len).unwrap_or(0);
+            "family" => {
+                set.family = if value == "inet6" { Family::Inet6 } else { Family::Inet };
             }
-            "bitmask" => set.mask = u32::from(value.parse::<Ipv4Addr>().map_err(|_| bad())?),
+            "netmask" => {
+                let longest = set.family.addr_len();
+                let len = value.parse().ok().filter(|len| *len <= longest).ok_or_else(bad)?;
+                set.mask = mask(len);
+            }
+            "bitmask" => set.mask = bits(value.parse().map_err(|_| bad())?),
             "markmask" => set.markmask = super::iptables::number(value).ok_or_else(bad)?,
             "range" if set.kind == SetType::BitmapPort => {
                 let (low, high) = element::ports(value).ok_or_else(bad)?;

@@ -3,7 +3,7 @@
 use super::{alone, only};
 use crate::Cluster;
 use crate::fib::{Fib, Route, RouteKind, RuleAction};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 const LINK: &str =
@@ -25,7 +25,7 @@ fn fib(c: &Cluster) -> &Arc<Fib> {
 }
 
 fn to(c: &Cluster, addr: [u8; 4]) -> &Route {
-    fib(c).tables[&254].matching(Ipv4Addr::from(addr)).next().unwrap()
+    fib(c).tables[&254].matching(IpAddr::from(addr)).next().unwrap()
 }
 
 #[test]
@@ -163,6 +163,6 @@ fn no_rules_are_assumed_with_a_gap() {
     };
     assert_eq!(
         (exception.gateway, exception.mtu),
-        (Some(Ipv4Addr::new(10, 0, 0, 3)), Some(1400))
+        (Some(IpAddr::from([10, 0, 0, 3])), Some(1400))
     );
 }

@@ -1,10 +1,11 @@
 //! Links, neighbours, forwarding tables.
 
 use super::{alone, only};
+use crate::family::bits;
 use crate::link::{BridgePort, LinkKind, PortState};
 use crate::neigh::NudState;
 use netwhy_wire::Mac;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 const LINK: &str = r#"[
  {"ifindex":1,"ifname":"lo","flags":["LOOPBACK","UP","LOWER_UP"],"mtu":65536,"link_type":"loopback","address":"00:00:00:00:00:00"},
@@ -78,10 +79,10 @@ fn kinds_and_ports() {
         .unwrap()
         .addrs
         .iter()
-        .map(|a| (a.addr.octets()[3], a.scope, a.secondary))
+        .map(|a| (bits(a.addr) >> 96 & 0xff, a.scope, a.secondary))
         .collect();
     assert_eq!(addrs, [(1, 0, false), (2, 253, true)]);
-    assert_eq!(links.holding(Ipv4Addr::new(10, 0, 0, 2)).unwrap().index, 2);
+    assert_eq!(links.holding(IpAddr::from([10, 0, 0, 2])).unwrap().index, 2);
 }
 
 #[test]
@@ -127,12 +128,12 @@ fn neighbours() {
       {"dst":"10.0.0.5","dev":"br0","proxy":null}]"#;
     let c = alone(&[("link.json", LINK), ("addr.json", ADDR), ("neigh.json", neigh)]);
     let neigh = only(&c).neigh.as_ref().unwrap();
-    let state = |last| neigh.entries.get(&(2, Ipv4Addr::new(10, 0, 0, last))).map(|n| n.state);
+    let state = |last| neigh.entries.get(&(2, IpAddr::from([10, 0, 0, last]))).map(|n| n.state);
     assert_eq!((state(9), state(8)), (Some(NudState::Valid), Some(NudState::Failed)));
     assert_eq!((state(7), state(6)), (Some(NudState::Permanent), Some(NudState::Noarp)));
     assert_eq!(
         (neigh.entries.len(), neigh.proxy.as_slice()),
-        (4, &[(2, Ipv4Addr::new(10, 0, 0, 5))][..])
+        (5, &[(2, IpAddr::from([10, 0, 0, 5]))][..])
     );
 }
 

@@ -27,6 +27,7 @@ fn build(nft: &str, iptables: &str) -> Arc<Netfilter> {
 /// (hook number, priority, may change) of what is not known.
 fn unknown(netfilter: &Netfilter) -> Vec<(usize, i32, bool)> {
     let all = netfilter
+        .inet
         .hooks
         .iter()
         .enumerate()
@@ -46,9 +47,9 @@ fn what_a_chain_can_do() {
     let ct = r#"{"match":{"op":"in","left":{"ct":{"key":"state"}},"right":"new"}}"#;
     let harmless = format!(r#"{ct},{{"counter":{{"packets":0}}}},{{"log":null}},{{"accept":null}}"#);
     let quiet = build(&table("inet", "t", FORWARD, &harmless), "");
-    assert_eq!((unknown(&quiet), quiet.conntrack), (vec![], Some(Ok(()))));
+    assert_eq!((unknown(&quiet), quiet.inet.conntrack), (vec![], Some(Ok(()))));
     let drops = build(&table("inet", "t", FORWARD, r#"{"drop":null}"#), "");
-    assert_eq!((unknown(&drops), drops.conntrack), (vec![(2, 10, false)], None));
+    assert_eq!((unknown(&drops), drops.inet.conntrack), (vec![(2, 10, false)], None));
     let jumps = build(&table("ip", "t", FORWARD, r#"{"jump":{"target":"sub"}}"#), "");
     assert_eq!(unknown(&jumps), [(2, 10, false)]);
     for change in [
@@ -84,7 +85,7 @@ fn families_and_places() {
     let nat = r#""type":"nat","hook":"prerouting","prio":-150,"policy":"accept""#;
     let dnat = build(&table("ip", "t", nat, r#"{"dnat":{"addr":"10.0.0.1"}}"#), "");
     assert_eq!(
-        (unknown(&dnat), dnat.conntrack),
+        (unknown(&dnat), dnat.inet.conntrack),
         (vec![(0, -100, true)], Some(Ok(()))),
         "all nat runs at one place"
     );
@@ -101,7 +102,7 @@ fn tables_of_iptables_are_read_once() {
         "the save does not print it"
     );
     let c = alone(&[("nft.json", &filter), ("iptables-legacy-save", "")]);
-    let HookFn::Unknown(gap) = only(&c).netfilter.hooks[2][0].run else {
+    let HookFn::Unknown(gap) = only(&c).netfilter.inet.hooks[2][0].run else {
         panic!()
     };
     assert_eq!(

@@ -60,15 +60,17 @@ impl Cluster {
                 }
             }
             Patch::RuleDel {
+                family,
                 backend,
                 table,
                 chain,
                 number,
                 ..
             } => {
-                rules::delete(ns, (*backend, *table), chain, *number);
+                rules::delete(ns, (*family, *backend, *table), chain, *number);
             }
             Patch::RuleInsert {
+                family,
                 backend,
                 table,
                 chain,
@@ -76,15 +78,16 @@ impl Cluster {
                 rule,
                 ..
             } => {
-                rules::insert(ns, (*backend, *table), chain, *number, rule);
+                rules::insert(ns, (*family, *backend, *table), chain, *number, rule);
             }
             Patch::Policy {
+                family,
                 backend,
                 table,
                 chain,
                 accept,
                 ..
-            } => rules::policy(ns, (*backend, *table), chain, *accept),
+            } => rules::policy(ns, (*family, *backend, *table), chain, *accept),
             Patch::UnknownHooksDel { .. } => rules::forget_unknown(ns),
             Patch::DnatRetarget { from, to, .. } => rules::retarget(ns, *from, *to),
             Patch::Listen { protocol, port, .. } => {

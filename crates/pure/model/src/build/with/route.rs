@@ -5,8 +5,8 @@ use crate::build::index_of;
 use crate::cluster::Netns;
 use crate::fib::{Fib, FibTable, Route, RouteKind};
 use crate::link::{Ifaddr, Link};
-use ipnet::Ipv4Net;
-use std::net::Ipv4Addr;
+use ipnet::IpNet;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// The local table.
@@ -22,7 +22,7 @@ pub(super) fn add(ns: &mut Netns, table: u32, route: &Route) {
     edit(ns, |fib| put(fib, table, route));
 }
 
-pub(super) fn delete(ns: &mut Netns, table: u32, dst: Ipv4Net, metric: u32) {
+pub(super) fn delete(ns: &mut Netns, table: u32, dst: IpNet, metric: u32) {
     edit(ns, |fib| {
         retain(fib, |number, r| {
             number != table || r.dst.trunc() != dst.trunc() || r.metric != metric
@@ -80,7 +80,7 @@ pub(super) fn add_addresses(ns: &mut Netns, link: &Link, addrs: &[Ifaddr]) {
                 LOCAL,
                 kernel(link, host(addr.addr), RouteKind::Local, 254, addr.addr),
             );
-            let Ok(net) = Ipv4Net::new(addr.addr, addr.prefix).map(|n| n.trunc()) else {
+            let Ok(net) = IpNet::new(addr.addr, addr.prefix).map(|n| n.trunc()) else {
                 continue;
             };
             if !link.up || addr.secondary || addr.prefix == 32 {
@@ -100,15 +100,15 @@ pub(super) fn add_addresses(ns: &mut Netns, link: &Link, addrs: &[Ifaddr]) {
 
 /// The routes of addresses that a link has no more go with them.
 pub(super) fn drop_addresses(ns: &mut Netns, link: &Link, addrs: &[Ifaddr]) {
-    let gone = |a: Option<Ipv4Addr>| a.is_some_and(|a| addrs.iter().any(|x| x.addr == a));
+    let gone = |a: Option<IpAddr>| a.is_some_and(|a| addrs.iter().any(|x| x.addr == a));
     edit(ns, |fib| retain(fib, |_, r| !(over(r, link) && gone(r.prefsrc))));
 }
 
-fn host(addr: Ipv4Addr) -> Ipv4Net {
-    Ipv4Net::from(addr)
+fn host(addr: IpAddr) -> IpNet {
+    IpNet::from(addr)
 }
 
-fn kernel(link: &Link, dst: Ipv4Net, kind: RouteKind, scope: u8, src: Ipv4Addr) -> Route {
+fn kernel(link: &Link, dst: IpNet, kind: RouteKind, scope: u8, src: IpAddr) -> Route {
     let hop = crate::fib::NextHop {
         gateway: None,
         dev: link.name.clone(),

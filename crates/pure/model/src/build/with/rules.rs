@@ -1,13 +1,14 @@
 //! Patches of netfilter.
 
-use crate::build::netfilter::{conntrack, defrag};
+use crate::build::netfilter::follow;
 use crate::cluster::Netns;
+use crate::family::Family;
 use crate::netfilter::{Backend, Chain, HookFn, NatRange, Netfilter, Rule, Table, TableName, Target};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// A table of a backend.
-type Place = (Backend, TableName);
+type Place = (Family, Backend, TableName);
 
 pub(super) fn delete(ns: &mut Netns, place: Place, chain: &str, number: u32) {
     edit(ns, place, chain, |rules, _| {
@@ -28,12 +29,12 @@ pub(super) fn policy(ns: &mut Netns, place: Place, chain: &str, accept: bool) {
 }
 
 /// Changes a chain, and what follows from its rules.
-fn edit(ns: &mut Netns, (backend, name): Place, chain: &str, change: impl FnOnce(&mut Vec<Rule>, &mut Option<bool>)) {
+fn edit(ns: &mut Netns, place: Place, chain: &str, change: impl FnOnce(&mut Vec<Rule>, &mut Option<bool>)) {
     let netfilter = Arc::make_mut(&mut ns.netfilter);
     let table = netfilter
         .tables
         .iter_mut()
-        .find(|t| t.backend == backend && t.name == name);
+        .find(|t| (t.family, t.backend, t.name) == place);
     let Some(table) = table.filter(|t| t.chains.iter().any(|c| &*c.name == chain)) else {
         return;
     };
@@ -42,21 +43,23 @@ fn edit(ns: &mut Netns, (backend, name): Place, chain: &str, change: impl FnOnce
         change(&mut rules, &mut chain.policy);
         *chain = Chain::new(Arc::clone(&chain.name), chain.policy, rules);
     }
-    netfilter.conntrack = conntrack(netfilter);
-    netfilter.defrag = defrag(netfilter);
+    follow(netfilter, place.0);
 }
 
 /// What cannot be evaluated is taken away.
 pub(super) fn forget_unknown(ns: &mut Netns) {
     let netfilter: &mut Netfilter = Arc::make_mut(&mut ns.netfilter);
-    for hook in &mut netfilter.hooks {
-        hook.retain(|entry| matches!(entry.run, HookFn::Table(_)));
+    for family in Family::ALL {
+        let stack = netfilter.of_mut(family);
+        for hook in &mut stack.hooks {
+            hook.retain(|entry| matches!(entry.run, HookFn::Table(_)));
+        }
+        stack.conntrack_otherwise = None;
+        follow(netfilter, family);
     }
-    netfilter.conntrack_otherwise = None;
-    netfilter.conntrack = conntrack(netfilter);
 }
 
-pub(super) fn retarget(ns: &mut Netns, from: (Ipv4Addr, u16), to: (Ipv4Addr, u16)) {
+pub(super) fn retarget(ns: &mut Netns, from: (IpAddr, u16), to: (IpAddr, u16)) {
     let netfilter = Arc::make_mut(&mut ns.netfilter);
     for table in &mut netfilter.tables {
         if table
@@ -70,7 +73,7 @@ pub(super) fn retarget(ns: &mut Netns, from: (Ipv4Addr, u16), to: (Ipv4Addr, u16
     }
 }
 
-fn retarget_table(table: &mut Table, from: (Ipv4Addr, u16), to: (Ipv4Addr, u16)) {
+fn retarget_table(table: &mut Table, from: (IpAddr, u16), to: (IpAddr, u16)) {
     for rule in table
         .chains
         .iter_mut()
@@ -84,7 +87,7 @@ fn retarget_table(table: &mut Table, from: (Ipv4Addr, u16), to: (Ipv4Addr, u16))
     }
 }
 
-fn leads_to(target: &Target, (addr, port): (Ipv4Addr, u16)) -> bool {
+fn leads_to(target: &Target, (addr, port): (IpAddr, u16)) -> bool {
     let Target::Dnat(NatRange { addrs, ports, .. }) = target else {
         return false;
     };

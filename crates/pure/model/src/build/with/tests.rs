@@ -1,11 +1,12 @@
 //! Patches, and that an empty list of them changes nothing.
 
+use crate::family::Family;
 use crate::fib::{NextHop, Route, RouteKind};
 use crate::link::LinkKind;
 use crate::netfilter::{Backend, TableName, Target};
 use crate::{Cluster, NetnsId, Patch};
 use netwhy_snapshot::{Meta, Snapshot};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 const LINK: &str = r#"[{"ifindex":1,"ifname":"lo","flags":["LOOPBACK","UP","LOWER_UP"],"mtu":65536,"link_type":"loopback"},
   {"ifindex":2,"ifname":"eth0","flags":["UP","LOWER_UP"],"mtu":1500,"link_type":"ether","address":"02:00:00:00:00:01"},
@@ -130,7 +131,7 @@ fn routes() {
     let to = |c: &Cluster| {
         let fib = c.ns(A).fib.as_ref().unwrap();
         fib.tables[&254]
-            .matching(Ipv4Addr::new(10, 2, 3, 4))
+            .matching(IpAddr::from([10, 2, 3, 4]))
             .next()
             .map(|r| (r.dst.prefix_len(), r.nexthops[0].ifindex))
     };
@@ -175,10 +176,12 @@ fn rules() {
         (table.chains[0].policy, rules)
     };
     assert_eq!(filter(&c), (Some(false), vec![Target::Accept, Target::Drop]));
+    let family = Family::Inet;
     let place = |number| (A, Backend::Nft, TableName::Filter, "FORWARD".to_owned(), number);
     let (netns, backend, table, chain, number) = place(0);
     let less = c.with(&[Patch::RuleDel {
         netns,
+        family,
         backend,
         table,
         chain,
@@ -189,6 +192,7 @@ fn rules() {
     let (netns, backend, table, chain, number) = place(9);
     let more = less.with(&[Patch::RuleInsert {
         netns,
+        family,
         backend,
         table,
         chain,
@@ -199,6 +203,7 @@ fn rules() {
     let (netns, backend, table, chain, _) = place(0);
     let open = c.with(&[Patch::Policy {
         netns,
+        family,
         backend,
         table,
         chain,
@@ -208,13 +213,17 @@ fn rules() {
     assert_eq!(filter(&c).0, Some(false), "the original stays");
     let nat = Patch::RuleDel {
         netns: A,
+        family,
         backend: Backend::Nft,
         table: TableName::Nat,
         chain: "PREROUTING".into(),
         number: 0,
     };
     assert_eq!(
-        (c.ns(A).netfilter.conntrack, c.with(&[nat]).ns(A).netfilter.conntrack),
+        (
+            c.ns(A).netfilter.inet.conntrack,
+            c.with(&[nat]).ns(A).netfilter.inet.conntrack
+        ),
         (Some(Ok(())), None)
     );
 }
@@ -222,7 +231,7 @@ fn rules() {
 #[test]
 fn retarget_listen_neighbour_fdb() {
     let c = cluster();
-    let (old, new) = (Ipv4Addr::new(10, 1, 0, 9), Ipv4Addr::new(10, 1, 0, 10));
+    let (old, new) = (IpAddr::from([10, 1, 0, 9]), IpAddr::from([10, 1, 0, 10]));
     let mac = "02:00:00:00:00:0a".parse().unwrap();
     let c = c.with(&[
         Patch::DnatRetarget {
@@ -245,7 +254,7 @@ fn retarget_listen_neighbour_fdb() {
             netns: A,
             link: 3,
             mac,
-            addr: Ipv4Addr::new(192, 168, 0, 3),
+            addr: IpAddr::from([192, 168, 0, 3]),
         },
     ]);
     let ns = c.ns(A);
@@ -257,7 +266,7 @@ fn retarget_listen_neighbour_fdb() {
     assert_eq!(ns.neigh.as_ref().unwrap().entries[&(3, new)].lladdr, Some(mac));
     assert_eq!(
         ns.fdb.as_ref().unwrap().vxlan[&(3, mac)][0].addr,
-        Some(Ipv4Addr::new(192, 168, 0, 3))
+        Some(IpAddr::from([192, 168, 0, 3]))
     );
 }
 

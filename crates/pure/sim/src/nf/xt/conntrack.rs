@@ -6,9 +6,9 @@ use super::header::port_hit;
 use super::{Hit, all};
 use crate::engine::Engine;
 use crate::skb::{CtInfo, CtRef, Skb};
+use netwhy_model::Family;
 use netwhy_model::netfilter::{Conntrack, Not, Ports, ct_state, ct_status};
 use netwhy_wire::icmp;
-use std::net::Ipv4Addr;
 
 /// `IPPROTO_ICMP`.
 const ICMP: u8 = 1;
@@ -18,7 +18,7 @@ pub(super) fn conntrack(eng: &mut Engine<'_>, want: &Conntrack, skb: &Skb) -> Hi
         return Hit::No;
     }
     if skb.ct.is_none() && skb.template.is_some() {
-        return of_template(want);
+        return of_template(want, skb.family());
     }
     // Without a connection the state alone decides, and a rule that does not ask for it never matches.
     let Some(ct) = skb.ct else {
@@ -66,8 +66,8 @@ pub(super) fn conntrack(eng: &mut Engine<'_>, want: &Conntrack, skb: &Skb) -> Hi
 
 /// Until connection tracking has seen it, a packet has what a CT target attached: a connection without addresses, confirmed
 /// (`xt_ct_tg_check()`).
-fn of_template(want: &Conntrack) -> Hit {
-    let none = Ipv4Addr::UNSPECIFIED;
+fn of_template(want: &Conntrack, family: Family) -> Hit {
+    let none = family.any();
     let inside = |range: &Ports| range.0 == 0;
     let hit = want.dir.is_none_or(|original| original)
         && all(want.proto.as_ref(), |p| *p == 0)

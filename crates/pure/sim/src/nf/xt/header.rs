@@ -12,7 +12,7 @@ use netwhy_model::Netns;
 use netwhy_model::link::LinkKind;
 use netwhy_model::netfilter::{Backend, Match, Not, PortSide, Ports};
 use netwhy_wire::Mac;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 const TCP: u8 = 6;
 const UDP: u8 = 17;
@@ -144,7 +144,7 @@ fn multiport(eng: &mut Engine<'_>, skb: &Skb, ports: &Not<Vec<Ports>>, side: Por
 pub(super) fn network(eng: &mut Engine<'_>, m: &Match, skb: &Skb) -> Hit {
     match m {
         Match::IpRange { src, dst } => {
-            let inside = |a: Ipv4Addr| move |r: &(Ipv4Addr, Ipv4Addr)| (r.0..=r.1).contains(&a);
+            let inside = |a: IpAddr| move |r: &(IpAddr, IpAddr)| (r.0..=r.1).contains(&a);
             (all(src.as_ref(), inside(skb.src)) && all(dst.as_ref(), inside(skb.dst))).into()
         }
         Match::PktType(want) => is(want, |kind| match skb.pkt_type {

@@ -17,8 +17,11 @@ pub(super) use target::{set_elements, tcpmss, ttl};
 use super::nf_hook::Links;
 use crate::engine::Engine;
 use crate::skb::Skb;
+use ipnet::IpNet;
+use netwhy_model::family::{bits, mask};
 use netwhy_model::netfilter::{Backend, IfPattern, Match, Not, Rule};
 use netwhy_model::{GapId, Netns};
+use std::net::IpAddr;
 
 /// Answer of a rule or match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,8 +89,9 @@ fn used(eng: &mut Engine<'_>, m: &Match, hit: Hit) {
 
 /// `ip_packet_match()`.
 fn head_hits(ns: &Netns, rule: &Rule, skb: &Skb, links: Links) -> bool {
-    rule.src.is_none_or(|(net, not)| net.contains(&skb.src) != not)
-        && rule.dst.is_none_or(|(net, not)| net.contains(&skb.dst) != not)
+    rule.proto.is_none_or(|(p, not)| p == 0 || (p == skb.proto()) != not)
+        && rule.src.is_none_or(|(net, not)| holds(net, skb.src) != not)
+        && rule.dst.is_none_or(|(net, not)| holds(net, skb.dst) != not)
         && rule
             .iif
             .as_ref()
@@ -96,8 +100,12 @@ fn head_hits(ns: &Netns, rule: &Rule, skb: &Skb, links: Links) -> bool {
             .oif
             .as_ref()
             .is_none_or(|(p, not)| link_fits(ns, p, links.oif) != *not)
-        && rule.proto.is_none_or(|(p, not)| p == 0 || (p == skb.proto()) != not)
         && rule.fragment.is_none_or(|later| later == skb.is_later_fragment())
+}
+
+/// Rules meet packets of their own family only.
+fn holds(net: IpNet, addr: IpAddr) -> bool {
+    (bits(net.addr()) ^ bits(addr)) & mask(net.prefix_len()) == 0
 }
 
 fn link_fits(ns: &Netns, pattern: &IfPattern, index: u32) -> bool {

@@ -8,8 +8,8 @@ use crate::engine::Engine;
 use crate::skb::Skb;
 use crate::state::Seen;
 use netwhy_model::Netns;
+use netwhy_model::family::bits;
 use netwhy_model::netfilter::{Match, RecentOp};
-use std::net::Ipv4Addr;
 
 pub(super) fn recent<'a>(eng: &mut Engine<'a>, ns: &Netns, m: &'a Match, skb: &Skb) -> Hit {
     let Match::Recent {
@@ -25,7 +25,7 @@ pub(super) fn recent<'a>(eng: &mut Engine<'a>, ns: &Netns, m: &'a Match, skb: &S
     else {
         return Hit::No;
     };
-    let addr = Ipv4Addr::from(u32::from(if *source { skb.src } else { skb.dst }) & mask);
+    let addr = skb.family().addr(bits(if *source { skb.src } else { skb.dst }) & mask);
     let at = eng
         .recent
         .iter()

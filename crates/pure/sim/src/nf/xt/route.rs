@@ -5,11 +5,12 @@ use crate::engine::Engine;
 use crate::nf::nf_hook::Links;
 use crate::route::{FibError, FibKey, fib_lookup, inet_addr_type_dev};
 use crate::skb::{PktType, Skb};
+use netwhy_model::family::is_broadcast;
 use netwhy_model::fib::RouteKind;
 use netwhy_model::link::LinkKind;
 use netwhy_model::netfilter::{Match, Not};
 use netwhy_model::{GapId, Netns};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// `xt_addrtype.c: addrtype_mt_v1()`.
 pub(super) fn addrtype(ns: &Netns, m: &Match, skb: &Skb, links: Links) -> Hit {
@@ -34,7 +35,7 @@ pub(super) fn addrtype(ns: &Netns, m: &Match, skb: &Skb, links: Links) -> Hit {
         .map_or_else(Hit::Unknown, Hit::from)
 }
 
-fn one_type(ns: &Netns, addr: Ipv4Addr, want: Option<&Not<u16>>, dev: u32) -> Result<bool, GapId> {
+fn one_type(ns: &Netns, addr: IpAddr, want: Option<&Not<u16>>, dev: u32) -> Result<bool, GapId> {
     if want.is_none() {
         return Ok(true);
     }
@@ -54,14 +55,14 @@ pub(super) fn rpfilter<'a>(eng: &mut Engine<'a>, ns: &'a Netns, m: &Match, skb: 
         return Hit::No;
     };
     let link = ns.links.as_ref().ok().and_then(|l| l.get(links.iif));
-    let all_hear = skb.dst.is_broadcast() || skb.dst.octets()[..3] == [224, 0, 0];
+    let all_hear = is_broadcast(skb.dst) || matches!(skb.dst, IpAddr::V4(v4) if v4.octets()[..3] == [224, 0, 0]);
     let own = skb.pkt_type == PktType::Loopback || link.is_none_or(|l| matches!(l.kind, LinkKind::Loopback));
     if own || skb.src.is_unspecified() && all_hear {
         return Hit::Yes.not(invert);
     }
-    let nowhere = skb.dst.is_multicast() || skb.dst.is_broadcast() || skb.dst.is_unspecified();
+    let nowhere = skb.dst.is_multicast() || is_broadcast(skb.dst) || skb.dst.is_unspecified();
     let key = FibKey {
-        src: if nowhere { Ipv4Addr::UNSPECIFIED } else { skb.dst },
+        src: if nowhere { skb.family().any() } else { skb.dst },
         dst: skb.src,
         iif: 1,
         oif: 0,

@@ -9,6 +9,7 @@ use crate::engine::Engine;
 use crate::nf::nf_hook::Links;
 use crate::skb::{IP_LEN, L4, Skb};
 use netwhy_model::Netns;
+use netwhy_model::family::{bits, mask};
 use netwhy_model::netfilter::{Dim, IpSet, SetDirs, SetElem, SetType};
 
 /// What stands in a set under a key.
@@ -72,7 +73,7 @@ fn list(
 /// The packet as an element of the set; `None` where it cannot be one.
 pub(super) fn key(ns: &Netns, set: &IpSet, dirs: SetDirs, skb: &Skb, links: Links) -> Option<SetElem> {
     let dims = set.kind.dims();
-    if set.inet6 || usize::from(dirs.dim) < dims.len() {
+    if set.family != skb.family() || usize::from(dirs.dim) < dims.len() {
         return None;
     }
     let mut key = SetElem::default();
@@ -81,11 +82,15 @@ pub(super) fn key(ns: &Netns, set: &IpSet, dirs: SetDirs, skb: &Skb, links: Link
         let src = dirs.is_src(i);
         match dim {
             Dim::Ip | Dim::Net => {
-                let ip = u32::from(if src { skb.src } else { skb.dst });
+                let ip = bits(if src { skb.src } else { skb.dst });
                 if set.kind.is_bitmap() && !(set.range.0..=set.range.1).contains(&ip) {
                     return None;
                 }
-                let cidr = if *dim == Dim::Ip { set.ip_cidr() } else { 32 };
+                let cidr = if *dim == Dim::Ip {
+                    set.ip_cidr()
+                } else {
+                    set.family.addr_len()
+                };
                 if second {
                     (key.ip2, key.cidr2) = (ip & set.mask, cidr);
                 } else {
@@ -97,7 +102,7 @@ pub(super) fn key(ns: &Netns, set: &IpSet, dirs: SetDirs, skb: &Skb, links: Link
             // ip_set_get_ip_port()
             Dim::AnyPort if matches!(skb.proto(), 6 | 17) => {
                 key.port = port(skb, src);
-                if !(set.range.0..=set.range.1).contains(&u32::from(key.port)) {
+                if !(set.range.0..=set.range.1).contains(&u128::from(key.port)) {
                     return None;
                 }
             }
@@ -173,8 +178,8 @@ fn changed(eng: &Engine<'_>, ns: &Netns, set: &IpSet, key: &SetElem) -> Option<F
     Some(if change.present { Found::Member } else { Found::Nothing })
 }
 
-pub(super) fn masked(ip: u32, cidr: u8) -> u32 {
-    ip & u32::MAX.checked_shl(32 - u32::from(cidr.min(32))).unwrap_or(0)
+pub(super) fn masked(ip: u128, cidr: u8) -> u128 {
+    ip & mask(cidr)
 }
 
 /// `mtype_test_cidrs()`: the longest prefixes first.

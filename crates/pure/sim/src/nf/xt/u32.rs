@@ -6,8 +6,10 @@
 use super::Hit;
 use crate::skb::{L4, Skb};
 use netwhy_model::GapId;
+use netwhy_model::family::bits;
 use netwhy_model::netfilter::{U32Op, U32Test};
 use netwhy_wire::tcp;
+use std::net::IpAddr;
 
 /// A value of which some bits are known.
 #[derive(Clone, Copy)]
@@ -118,12 +120,16 @@ pub(super) fn byte(skb: &Skb, offset: u32) -> Option<u8> {
         7 => Some(0),
         8 => Some(skb.ttl),
         9 => Some(skb.proto()),
-        12..16 => skb.src.octets().get(i - 12).copied(),
-        16..20 => skb.dst.octets().get(i - 16).copied(),
+        12..16 => octet(skb.src, i - 12),
+        16..20 => octet(skb.dst, i - 16),
         20.. => transport(skb, i - 20).or_else(|| as_it_came(skb, i)),
         4 | 5 => as_it_came(skb, i),
         _ => None,
     }
+}
+
+fn octet(addr: IpAddr, i: usize) -> Option<u8> {
+    bits(addr).to_be_bytes().get(i).copied()
 }
 
 /// A byte that nothing rewrites, but for checksums.
@@ -181,8 +187,8 @@ fn transport(skb: &Skb, i: usize) -> Option<u8> {
             (1, _) => Some(*code),
             (8, Some(_)) => Some(0x45),
             (17, Some(inner)) => Some(inner.proto),
-            (20..24, Some(inner)) => inner.src.octets().get(i - 20).copied(),
-            (24..28, Some(inner)) => inner.dst.octets().get(i - 24).copied(),
+            (20..24, Some(inner)) => octet(inner.src, i - 20),
+            (24..28, Some(inner)) => octet(inner.dst, i - 24),
             _ => None,
         },
         L4::Other(_) | L4::Arp(_) => None,

@@ -241,21 +241,14 @@ fn chance() {
         seconds,
         hitcount,
         rttl: false,
-        mask: u32::MAX,
+        mask: crate::family::mask(32),
         source,
         not,
     };
     let words = "-m recent --set --name X --mask 255.255.255.255 --rdest";
     assert_eq!(one(words), recent(RecentOp::Set, "X", None, None, false, false));
     let words = "-m recent --rcheck --rttl --name X --mask 255.255.255.0 --rsource";
-    assert!(matches!(
-        one(words),
-        Match::Recent {
-            rttl: true,
-            mask: 0xffff_ff00,
-            ..
-        }
-    ));
+    assert!(matches!(one(words), Match::Recent { rttl: true, mask, .. } if mask == crate::family::mask(24)));
     let words = "-m recent ! --rcheck --seconds 5 --hitcount 3 --name DEFAULT --mask 255.255.255.255 --rsource";
     assert_eq!(
         one(words),

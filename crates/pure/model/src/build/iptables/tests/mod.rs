@@ -8,9 +8,9 @@ mod targets;
 
 use crate::netfilter::{Hook, IfPattern, Match, Netfilter, Not, Rule, Target};
 use crate::{Cluster, Gaps};
-use ipnet::Ipv4Net;
+use ipnet::IpNet;
 use netwhy_snapshot::{Meta, Snapshot};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 const SETS: &str = "create good hash:net family inet hashsize 1024 maxelem 65536\nadd good 10.0.0.0/8\nadd good 10.1.1.1\n\
     create holes hash:net family inet\nadd holes 10.0.0.0/8\nadd holes 10.1.0.0/16 nomatch\n\
@@ -87,11 +87,11 @@ fn isnt<T>(value: T) -> Option<Not<T>> {
     Some(Not { value, not: true })
 }
 
-fn net(text: &str) -> Ipv4Net {
+fn net(text: &str) -> IpNet {
     text.parse().unwrap()
 }
 
-fn ip(text: &str) -> Ipv4Addr {
+fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
 

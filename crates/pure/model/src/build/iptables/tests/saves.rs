@@ -15,13 +15,13 @@ fn what_is_broken_is_not_lost() {
     assert_eq!(gaps.get(gap).path, "outside/a/iptables-save:5");
     let text = "*filter\n:INPUT ACCEPT [0:0]\nwhat is this\nCOMMIT\n";
     let (netfilter, _) = netfilter(&[("iptables-save", text), ("iptables-legacy-save", ""), ("nft.json", "")]);
-    let kinds: Vec<bool> = netfilter.hooks[Hook::LocalIn as usize]
+    let kinds: Vec<bool> = netfilter.inet.hooks[Hook::LocalIn as usize]
         .iter()
         .map(|e| matches!(e.run, HookFn::Unknown(_)))
         .collect();
     assert_eq!(kinds, [false, true]);
     assert!(
-        matches!(netfilter.conntrack, Some(Err(_))),
+        matches!(netfilter.inet.conntrack, Some(Err(_))),
         "the lost line may have asked for it"
     );
 }
@@ -31,7 +31,7 @@ fn a_cut_save_hides_rules_and_tables() {
     let text = "*mangle\n:PREROUTING ACCEPT [0:0]\nCOMMIT\n*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -j ACC";
     let (netfilter, _) = netfilter(&[("iptables-save", text), ("iptables-legacy-save", ""), ("nft.json", "")]);
     let unknown = |hook: Hook| -> Vec<i32> {
-        let list = netfilter.hooks[hook as usize].iter();
+        let list = netfilter.inet.hooks[hook as usize].iter();
         list.filter(|e| matches!(e.run, HookFn::Unknown(_)))
             .map(|e| e.priority)
             .collect()
@@ -53,7 +53,7 @@ fn backends_and_absence() {
         ("iptables-legacy-save", legacy),
         ("nft.json", ""),
     ]);
-    let order: Vec<_> = both.hooks[Hook::LocalIn as usize]
+    let order: Vec<_> = both.inet.hooks[Hook::LocalIn as usize]
         .iter()
         .map(|e| e.run.clone())
         .collect();
@@ -63,24 +63,28 @@ fn backends_and_absence() {
         (Backend::Legacy, Backend::Nft)
     );
     assert_eq!(both.tables[1].chains[0].policy, Some(false));
-    assert_eq!(both.conntrack, None);
+    assert_eq!(both.inet.conntrack, None);
     let (only, gaps) = netfilter(&[("iptables-save", legacy), ("nft.json", "")]);
     assert_eq!(
         (only.tables.len(), only.tables[0].backend, only.tables[0].name),
         (1, Backend::Legacy, TableName::Filter)
     );
     assert!(
-        only.hooks.iter().flatten().all(|e| matches!(e.run, HookFn::Table(_))),
+        only.inet
+            .hooks
+            .iter()
+            .flatten()
+            .all(|e| matches!(e.run, HookFn::Table(_))),
         "{:?}",
         gaps.iter().collect::<Vec<_>>()
     );
     let (none, gaps) = netfilter(&[("iptables-save", ""), ("nft.json", "")]);
-    for hook in &none.hooks {
+    for hook in &none.inet.hooks {
         let [entry] = hook.as_slice() else { panic!("{hook:?}") };
         let HookFn::Unknown(gap) = entry.run else { panic!() };
         assert_eq!(gaps.get(gap).path, "outside/a/iptables-legacy-save");
     }
-    assert!(matches!(none.conntrack, Some(Err(_))));
+    assert!(matches!(none.inet.conntrack, Some(Err(_))));
     let (empty, _) = netfilter(&[("iptables-save", ""), ("iptables-legacy-save", ""), ("nft.json", "")]);
-    assert!(empty.hooks.iter().all(Vec::is_empty) && empty.conntrack.is_none());
+    assert!(empty.inet.hooks.iter().all(Vec::is_empty) && empty.inet.conntrack.is_none());
 }

@@ -1,6 +1,7 @@
 //! Sets as `ipset save` 7.17 prints them, and the rules that ask for them.
 
 use super::{net, netfilter, odd, one, rules};
+use crate::family::{Family, bits, mask};
 use crate::netfilter::{IpSet, Match, SetDirs, SetElem, SetType, Target};
 use std::sync::Arc;
 
@@ -28,15 +29,15 @@ fn of(save: &str) -> Result<Arc<IpSet>, String> {
     }
 }
 
-fn at(ip: &str) -> u32 {
-    super::ip(ip).into()
+fn at(ip: &str) -> u128 {
+    bits(super::ip(ip))
 }
 
 #[test]
 fn a_match() {
     let set = set("-m set --match-set good src");
     assert_eq!((set.kind, set.members.len()), (SetType::HashNet, 2));
-    let nets: Vec<_> = set.members.iter().filter_map(|(e, _)| e.net(set.kind)).collect();
+    let nets: Vec<_> = set.members.iter().filter_map(|(e, _)| e.net(&set)).collect();
     assert_eq!(nets, [net("10.0.0.0/8"), net("10.1.1.1/32")]);
     assert_eq!(set.cidrs, [vec![32, 8], vec![]]);
     let Match::Set {
@@ -83,7 +84,7 @@ fn every_type() {
         add s 10.0.0.2,icmp:echo-request timeout 4 packets 0 bytes 0 comment \"a b\" skbmark 0x1/0xf\nadd s 10.0.0.3,icmp:200/5\n\
         add s 10.0.0.4,gre:0\nadd s 10.0.0.5,udp:80-81\n",
     );
-    let got: Vec<_> = ports.iter().map(|e| (e.ip & 0xff, e.proto, e.port)).collect();
+    let got: Vec<_> = ports.iter().map(|e| (e.ip >> 96 & 0xff, e.proto, e.port)).collect();
     assert_eq!(
         got,
         [(2, 1, 0x0800), (3, 1, 0xc805), (4, 47, 0), (5, 17, 80), (5, 17, 81)]
@@ -94,9 +95,9 @@ fn every_type() {
         of("create s bitmap:ip range 10.0.0.0-10.0.255.255 netmask 24 timeout 0\nadd s 10.0.3.0 timeout 0\n").unwrap();
     assert_eq!(
         (masked.mask, masked.range),
-        (0xffff_ff00, (at("10.0.0.0"), at("10.0.255.255")))
+        (mask(24), (at("10.0.0.0"), at("10.0.255.255")))
     );
-    assert_eq!(masked.members[0].0.net(masked.kind), Some(net("10.0.3.0/24")));
+    assert_eq!(masked.members[0].0.net(&masked), Some(net("10.0.3.0/24")));
     let macs =
         elem("create s bitmap:ip,mac range 10.0.0.0-10.0.0.255\nadd s 10.0.0.1,02:00:00:00:00:0A\nadd s 10.0.0.2\n");
     assert_eq!((macs[0].mac[5], macs[1].mac), (10, [0; 6]));
@@ -131,7 +132,7 @@ fn every_type() {
         );
     }
     let six = of("create s hash:ip family inet6\nadd s fd00::1\n").unwrap();
-    assert!(six.inet6 && six.members.is_empty());
+    assert!(six.family == Family::Inet6 && six.members.is_empty());
     let list = of("create s list:set size 8\nadd s a\nadd s b\ncreate a hash:ip\ncreate b hash:odd\n").unwrap();
     assert!(list.sets[0].is_ok() && list.sets[1].is_err());
 }
