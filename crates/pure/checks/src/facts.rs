@@ -64,6 +64,10 @@ pub(crate) fn ip_ingress<'a>(cluster: &'a Cluster, outcome: &Outcome) -> Option<
 
 /// `path:line` of a rule.
 pub(crate) fn rule_place(ns: &Netns, rule: netwhy_sim::trace::RuleRef) -> Option<(String, String)> {
+    if let Some(table) = ns.netfilter.native_table(rule.table) {
+        let chain = table.chains.get(rule.chain.0 as usize)?;
+        return Some((table.path.to_string(), chain.name.to_string()));
+    }
     let table = ns.netfilter.tables.get(rule.table as usize)?;
     let chain = table.chains.get(rule.chain.0 as usize)?;
     let line = chain.rules.get(rule.rule as usize).map(|r| r.line);

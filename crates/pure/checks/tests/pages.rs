@@ -389,3 +389,23 @@ fn a_rule_that_the_usual_listing_hides_is_called_so() {
     let alone = "iptables worker-2 filter -P INPUT DROP";
     assert_eq!(hidden(alone), (false, false), "{alone}");
 }
+
+/// A policy of a native table is a cause as a rule of one is, and is not looked for in iptables.
+#[test]
+fn the_policy_of_a_native_table() {
+    let mut snapshot = base();
+    for object in [
+        r#"{"table": {"family": "inet", "name": "hostfw"}}"#,
+        r#"{"chain": {"family": "inet", "table": "hostfw", "name": "fwd", "type": "filter", "hook": "forward", "prio": 10, "policy": "drop"}}"#,
+    ] {
+        change::apply(&mut snapshot, &format!("nft worker-2 {object}")).unwrap();
+    }
+    let (_, report) = Shown::of(snapshot);
+    let first = report.first_cause().unwrap();
+    assert_eq!((first.code, first.faults.first()), ("NW4003", Some(&"native-nft-drop")));
+    assert!(
+        first.summary.contains("nftables chain inet hostfw fwd is drop"),
+        "{}",
+        first.summary
+    );
+}

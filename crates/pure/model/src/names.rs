@@ -2,6 +2,7 @@
 
 use crate::fib::{RouteKind, RuleAction};
 use crate::link::{BridgePort, LinkKind, PortState};
+use crate::netfilter::nft::{BitOp, Expr, Nat, NatKind, Settable, Stmt, Verdict};
 use crate::netfilter::{Match, RejectWith, SetType, Target};
 use crate::socket::Socket;
 
@@ -101,6 +102,52 @@ names!(SetType {
     SetType::HashNetPort => "hash:net,port",
     SetType::HashNetPortNet => "hash:net,port,net",
     SetType::ListSet => "list:set",
+});
+
+names!(Expr {
+    Expr::Value(_) => "constant",
+    Expr::Payload(_) => "payload",
+    Expr::Meta(_) => "meta",
+    Expr::Ct(..) => "ct",
+    Expr::Fib(_) => "fib",
+    Expr::Rt(_) => "rt",
+    Expr::TcpOption(..) => "tcp option",
+    Expr::Numgen { .. } => "numgen",
+    Expr::Hash { .. } => "jhash, symhash",
+    Expr::Bits(BitOp::And | BitOp::Or | BitOp::Xor, _) => "bitwise",
+    Expr::Bits(BitOp::Left | BitOp::Right, _) => "shift",
+    Expr::Concat(_) => "concatenation",
+    Expr::Map(..) => "map",
+    Expr::Unsupported(_) => "any other",
+});
+
+names!(Stmt {
+    Stmt::Match(_) => "match",
+    Stmt::Counter => "counter",
+    Stmt::Look => "log and others that look",
+    Stmt::State => "limit, quota, ct count",
+    Stmt::Verdict(Verdict::Accept) => "accept",
+    Stmt::Verdict(Verdict::Drop) => "drop",
+    Stmt::Verdict(Verdict::Continue) => "continue",
+    Stmt::Verdict(Verdict::Return) => "return",
+    Stmt::Verdict(Verdict::Jump(_)) => "jump",
+    Stmt::Verdict(Verdict::Goto(_)) => "goto",
+    Stmt::Verdict(Verdict::Unsupported(_)) => "queue",
+    Stmt::Vmap(..) => "vmap",
+    Stmt::Nat(Nat { kind: NatKind::Snat, .. }) => "snat",
+    Stmt::Nat(Nat { kind: NatKind::Dnat, .. }) => "dnat",
+    Stmt::Nat(Nat { kind: NatKind::Masquerade, .. }) => "masquerade",
+    Stmt::Nat(Nat { kind: NatKind::Redirect, .. }) => "redirect",
+    Stmt::Reject(_) => "reject",
+    Stmt::Notrack => "notrack",
+    Stmt::Set(Settable::Mark, _) => "meta mark set",
+    Stmt::Set(Settable::Pkttype, _) => "meta pkttype set",
+    Stmt::Set(Settable::CtMark, _) => "ct mark set",
+    Stmt::Set(Settable::CtZone { .. }, _) => "ct zone set",
+    Stmt::Set(Settable::Payload(_), _) => "payload set",
+    Stmt::Set(Settable::Mss, _) => "tcp option maxseg size set",
+    Stmt::Update(_) => "add, update, delete",
+    Stmt::Unsupported(_) => "any other",
 });
 
 names!(RouteKind {

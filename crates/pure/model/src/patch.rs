@@ -4,6 +4,7 @@ use crate::cluster::NetnsId;
 use crate::family::Family;
 use crate::fib::Route;
 use crate::link::Link;
+use crate::netfilter::nft::NftFamily;
 use crate::netfilter::{Backend, Rule, TableName};
 use netwhy_wire::Mac;
 use std::net::IpAddr;
@@ -110,6 +111,32 @@ pub enum Patch {
         /// ACCEPT, else DROP.
         accept: bool,
     },
+    /// Delete a rule of native nftables.
+    NftRuleDel {
+        /// Namespace.
+        netns: NetnsId,
+        /// Family of the table.
+        family: NftFamily,
+        /// Table.
+        table: String,
+        /// Chain.
+        chain: String,
+        /// Handle of the rule.
+        handle: u64,
+    },
+    /// Set the policy of a base chain of native nftables.
+    NftPolicy {
+        /// Namespace.
+        netns: NetnsId,
+        /// Family of the table.
+        family: NftFamily,
+        /// Table.
+        table: String,
+        /// Chain.
+        chain: String,
+        /// `accept`, else `drop`.
+        accept: bool,
+    },
     /// Replace a link (state, port settings, VXLAN settings). Its index must exist.
     Link {
         /// Namespace.
@@ -155,6 +182,8 @@ impl Patch {
             | Patch::RuleDel { netns, .. }
             | Patch::RuleInsert { netns, .. }
             | Patch::Policy { netns, .. }
+            | Patch::NftRuleDel { netns, .. }
+            | Patch::NftPolicy { netns, .. }
             | Patch::Link { netns, .. }
             | Patch::UnknownHooksDel { netns }
             | Patch::DnatRetarget { netns, .. }

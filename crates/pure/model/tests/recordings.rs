@@ -56,7 +56,7 @@ fn unknown(ns: &Netns) -> Vec<(Hook, i32, GapId)> {
         .iter()
         .flat_map(|h| ns.netfilter.inet.hooks[*h as usize].iter().map(|e| (*h, e)));
     all.filter_map(|(h, e)| match e.run {
-        HookFn::Table(_) => None,
+        HookFn::Table(_) | HookFn::Native { .. } | HookFn::Nat => None,
         HookFn::Unknown(gap) | HookFn::MayDrop(gap) => Some((h, e.priority, gap)),
     })
     .collect()
@@ -371,27 +371,49 @@ fn routes_and_neighbours() {
     assert_ne!(entry.lladdr, Some(vtep.mac));
 }
 
+/// Native tables with their base chains, and how many rules they have.
+fn native(ns: &Netns) -> Vec<(String, usize, usize)> {
+    let tables = ns.netfilter.native.iter();
+    tables
+        .map(|t| {
+            let bases = t.chains.iter().filter(|c| c.base.is_some()).count();
+            let rules = t.chains.iter().map(|c| c.rules.len()).sum();
+            (t.name.to_string(), bases, rules)
+        })
+        .collect()
+}
+
 #[test]
 fn native_tables() {
     let cluster = Cluster::build(recording!("nft-extra-table-drop-n2"));
-    assert_eq!(unknown(host(&cluster, "k8s-n1")), []);
-    let list = unknown(host(&cluster, "k8s-n2"));
-    assert_eq!((list.len(), list[0].0, list[0].1), (1, Hook::Forward, 10));
-    let why = &cluster.gaps.get(list[0].2).why;
-    assert_eq!(
-        why,
-        "native nftables table inet hostfw chain hostforward is not modelled"
-    );
-    let open = cluster.with(&[Patch::UnknownHooksDel {
-        netns: host(&cluster, "k8s-n2").id,
+    let gaps = cluster.gaps.iter().filter(|(_, gap)| gap.path.ends_with("nft.json"));
+    assert_eq!(gaps.count(), 0);
+    assert_eq!(native(host(&cluster, "k8s-n1")), []);
+    let ns = host(&cluster, "k8s-n2");
+    assert_eq!((unknown(ns), native(ns)), (vec![], vec![("hostfw".to_owned(), 1, 1)]));
+    let table = &ns.netfilter.native[0];
+    let rule = &table.chains[0].rules[0];
+    let (place, text) = table.place_and_text(&cluster, rule);
+    assert!(place.starts_with("nodes/k8s-n2/host/nft.json:1:"), "{place}");
+    assert_eq!(text, "tcp dport 8080 drop");
+    let open = cluster.with(&[Patch::NftRuleDel {
+        netns: ns.id,
+        family: table.family,
+        table: "hostfw".to_owned(),
+        chain: "hostforward".to_owned(),
+        handle: rule.handle,
     }]);
-    assert_eq!(unknown(host(&open, "k8s-n2")), []);
+    assert_eq!(native(host(&open, "k8s-n2")), [("hostfw".to_owned(), 1, 0)]);
     let cluster = Cluster::build(recording!("kubeproxy-1.36.2-nftables"));
     let ns = host(&cluster, "k8s-n3");
-    assert_eq!(
-        unknown(ns).iter().map(|(_, p, _)| *p).collect::<Vec<_>>(),
-        [-110, -100, 0, 0, -110, -100, 0, 100]
-    );
+    assert_eq!(unknown(ns), []);
+    let gaps: Vec<&str> = cluster.gaps.iter().map(|(_, gap)| gap.why.as_str()).collect();
+    assert!(!gaps.iter().any(|why| why.contains("table ip kube-proxy")), "{gaps:?}");
+    let [(name, bases, rules)] = &native(ns)[..] else {
+        panic!("{:?}", native(ns))
+    };
+    assert_eq!((name.as_str(), *bases), ("kube-proxy", 8));
+    assert!(*rules > 100, "{rules}");
     assert_eq!(ns.netfilter.inet.conntrack, Some(Ok(())));
 }
 

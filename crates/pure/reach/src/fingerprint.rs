@@ -148,6 +148,12 @@ fn rules(text: &mut String, ns: &Netns) {
             );
         }
     }
+    for t in &ns.netfilter.native {
+        for c in &t.chains {
+            let stmts: Vec<_> = c.rules.iter().map(|r| &r.stmts).collect();
+            let _ = writeln!(text, "{:?} {} {} {:?} {stmts:?}", t.family, t.name, c.name, c.base);
+        }
+    }
     let _ = writeln!(text, "{:?}", ns.netfilter.inet.hooks);
 }
 

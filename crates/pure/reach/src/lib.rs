@@ -5,5 +5,6 @@
 pub mod classes;
 mod fingerprint;
 mod mentions;
+mod native;
 
 pub use classes::{Class, ClassId, Classes};

@@ -1,7 +1,9 @@
 //! What the rules of nodes single out: addresses, MACs and links, by themselves or in sets.
 
+use crate::native;
+use netwhy_model::family::bits;
 use netwhy_model::netfilter::{Chain, Conntrack, Dim, IfPattern, IpSet, Match, Rule, SetElem, Target};
-use netwhy_model::{Cluster, Mac, Netns, NetnsId, NetnsKind};
+use netwhy_model::{Cluster, Family, Mac, Netns, NetnsId, NetnsKind};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -36,6 +38,9 @@ impl Mentions {
                         mentions.rule(ns, table.name.as_str(), chain, rule);
                     }
                 }
+            }
+            for table in &ns.netfilter.native {
+                native::mention(&mut mentions, ns, table);
             }
             let Ok(fib) = &ns.fib else { continue };
             for rule in &fib.rules {
@@ -163,12 +168,24 @@ impl Mentions {
         }
     }
 
+    pub fn add_range(&mut self, (low, high): (IpAddr, IpAddr), text: String) {
+        let len = (bits(low) ^ bits(high)).leading_zeros() as u8;
+        match ipnet::IpNet::new(low, len.min(Family::of(low).addr_len())) {
+            Ok(net) if (net.network(), net.broadcast()) == (low, high) => self.add(net, text),
+            _ => self.ranges.push(((low, high), text)),
+        }
+    }
+
+    pub fn add_mac(&mut self, mac: Mac, text: String) {
+        push(self.by_mac.entry(mac).or_default(), text);
+    }
+
     fn add(&mut self, net: ipnet::IpNet, text: String) {
         self.lengths.insert(net.prefix_len());
         push(self.by_net.entry(net.trunc()).or_default(), text);
     }
 
-    fn add_link(&mut self, netns: NetnsId, pattern: &IfPattern, text: String) {
+    pub fn add_link(&mut self, netns: NetnsId, pattern: &IfPattern, text: String) {
         if !pattern.prefix {
             push(self.by_link.entry((netns, pattern.name.clone())).or_default(), text);
         } else if !self

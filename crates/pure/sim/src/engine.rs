@@ -3,6 +3,7 @@
 use crate::arrival::{Event, Frame, Used};
 use crate::flow::Options;
 use crate::ip::FragQueue;
+use crate::nf::Changed;
 use crate::oracle::{Oracle, Question};
 use crate::reason::{DropReason, Stage};
 use crate::skb::{L4, Skb};
@@ -39,6 +40,8 @@ pub(crate) struct Engine<'a> {
     /// What this conversation did to lists of `recent`, and to sets.
     pub recent: Vec<Seen<'a>>,
     pub set_changes: Vec<SetChange<'a>>,
+    /// The same of sets of nftables.
+    pub nft_changes: Vec<Changed>,
     pub steps: Vec<Step>,
     pub assumed: Vec<Assumption>,
     pub now_ms: u64,
@@ -98,6 +101,7 @@ impl<'a> Engine<'a> {
             hops: Vec::new(),
             recent: Vec::new(),
             set_changes: Vec::new(),
+            nft_changes: Vec::new(),
             steps: Vec::new(),
             assumed: Vec::new(),
             now_ms: 0,

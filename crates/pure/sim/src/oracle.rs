@@ -155,6 +155,13 @@ impl Oracle {
             .map_or(0, |(_, answer)| *answer)
     }
 
+    /// The answer of this world to a question, if it has one that is not the first.
+    #[must_use]
+    pub fn other_answer(&self, question: Question) -> Option<u8> {
+        let found = self.world.iter().find(|(q, _)| *q == question);
+        found.map(|(_, answer)| *answer)
+    }
+
     /// Weight of the current path, and whether it is known.
     #[must_use]
     pub fn weight(&self) -> (Weight, bool) {

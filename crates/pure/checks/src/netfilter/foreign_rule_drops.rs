@@ -1,13 +1,15 @@
 //! NW4003: a rule or policy that neither Kubernetes nor the plugin wrote drops or rejects.
 
 use super::forward_policy_drop::spell;
+use super::native;
 use super::vxlan_udp_blocked::inside_vxlan;
 use crate::candidate::{Broken, Candidate, Object};
 use crate::facts::{hidden_from_the_other, host_node, is_managed, line_text, rule_place};
 use crate::registry::{Check, always, no_statics};
 use crate::report::Severity;
-use netwhy_model::Patch;
 use netwhy_model::netfilter::{Hook, Target};
+use netwhy_model::{Netns, Patch};
+use netwhy_sim::trace::RuleRef;
 
 /// Registered in [`crate::registry::CHECKS`].
 pub const CHECK: Check = Check {
@@ -20,6 +22,7 @@ pub const CHECK: Check = Check {
         "forward-reject-rule",
         "nodeport-firewalled",
         "firewalld-reject",
+        NATIVE,
         MIX,
     ],
     applies: always,
@@ -27,6 +30,8 @@ pub const CHECK: Check = Check {
     statics: no_statics,
 };
 
+/// Rules that no iptables shows.
+const NATIVE: &str = "native-nft-drop";
 /// Rules in both backends of iptables.
 pub(super) const MIX: &str = "iptables-legacy-nft-mix";
 
@@ -43,7 +48,9 @@ fn suspects(broken: &Broken<'_>) -> Vec<Candidate> {
         return Vec::new();
     }
     let mut faults = CHECK.faults[..4].to_vec();
-    if c.hidden.is_some() {
+    if c.native {
+        faults.insert(0, NATIVE);
+    } else if c.hidden.is_some() {
         faults.insert(0, MIX);
     }
     vec![Candidate {
@@ -70,6 +77,9 @@ fn policy(broken: &Broken<'_>) -> Option<Candidate> {
     let at = end.rule.filter(|r| r.rule == u32::MAX)?;
     let node = host_node(broken.cluster, end.netns)?;
     let ns = broken.cluster.ns(end.netns);
+    if let Some(found) = native::policy(ns, at) {
+        return Some(native_policy(node, ns, at, found));
+    }
     let table = ns.netfilter.tables.get(at.table as usize)?;
     let chain = table.chains.get(at.chain.0 as usize)?;
     if &*chain.name == Hook::Forward.chain() {
@@ -99,6 +109,27 @@ fn policy(broken: &Broken<'_>) -> Option<Candidate> {
     })
 }
 
+/// The policy of a base chain of native nftables.
+fn native_policy(node: &str, ns: &Netns, at: RuleRef, (patch, chain, command): (Patch, String, String)) -> Candidate {
+    let path = rule_place(ns, at).map_or(String::new(), |(path, _)| path);
+    Candidate {
+        code: CHECK.code,
+        faults: vec![NATIVE, "host-firewall-input-drop"],
+        object: Object::node(node),
+        node: Some(node.to_owned()),
+        patches: vec![patch],
+        summary: format!("on {node} the policy of nftables chain {chain} is drop, and no rule accepts what the node must let pass"),
+        evidence: vec![format!("{path}  chain {chain} {{ policy drop; }}"), native::NOT_LISTED.to_owned()],
+        norm: "neither kube-proxy nor the plugin sets this policy".to_owned(),
+        fix: crate::Fix::Manual {
+            at: format!("node/{node}"),
+            commands: vec![command],
+            note: "that is the change that was tried; what should stay is a list of accepted traffic in the firewall's own configuration (/etc/nftables.conf): established connections, the pod network, the plugin's UDP port, kubelet's 10250, node ports".to_owned(),
+        },
+        alike: false,
+    }
+}
+
 /// The rule at which a packet ended.
 pub(super) struct Culprit {
     pub node: String,
@@ -112,11 +143,16 @@ pub(super) struct Culprit {
     pub rejects: bool,
     /// The usual listing does not show it.
     pub hidden: Option<String>,
+    /// Of native nftables.
+    pub native: bool,
 }
 
 pub(super) fn culprit(broken: &Broken<'_>) -> Option<Culprit> {
     let end = &broken.outcome.end;
     let at = end.rule.filter(|r| r.rule != u32::MAX)?;
+    if let Some(found) = native::culprit(broken, at) {
+        return Some(found);
+    }
     let node = host_node(broken.cluster, end.netns)?.to_owned();
     let ns = broken.cluster.ns(end.netns);
     let table = ns.netfilter.tables.get(at.table as usize)?;
@@ -146,6 +182,7 @@ pub(super) fn culprit(broken: &Broken<'_>) -> Option<Culprit> {
         foreign: !is_managed(&chain.name),
         rejects: matches!(rule.target, Target::Reject(_)),
         hidden: hidden_from_the_other(ns, table.backend),
+        native: false,
         place,
     })
 }

@@ -17,6 +17,7 @@
 //! | `fdb NS DEV MAC ADDR`, `fdb-del NS DEV ADDR` | where a VXLAN device sends a MAC |
 //! | `iptables NS TABLE -A\|-I CHAIN [N] RULE` | also `-D CHAIN N`, `-F CHAIN`, `-N CHAIN`, `-P CHAIN POLICY` |
 //! | `iptables-legacy NS TABLE …` | the same in the legacy tables |
+//! | `nft NS OBJECT` | an object at the end of nft.json |
 //! | `socket NS PROTO ADDR:PORT`, `socket-del NS PROTO PORT` | listeners |
 //! | `api KIND NAME PATH = JSON` | a field of the objects `namespace/name`; `*` in a name fits anything |
 //! | `api-del KIND NAME [PATH]` | a field, or the objects |
@@ -53,6 +54,7 @@ pub fn apply(snapshot: &mut Snapshot, line: &str) -> Result<()> {
         "fdb-del" => fdb_del(snapshot, rest),
         "iptables" => iptables(snapshot, rest, "iptables-save"),
         "iptables-legacy" => iptables(snapshot, rest, "iptables-legacy-save"),
+        "nft" => nft(snapshot, rest),
         "socket" => socket(snapshot, rest),
         "socket-del" => socket_del(snapshot, rest),
         "api" => api(snapshot, rest),
@@ -329,6 +331,21 @@ fn iptables(snapshot: &mut Snapshot, rest: &str, file: &str) -> Result<()> {
         }
         Ok(())
     })
+}
+
+/// `nft NS {"rule": {...}}`
+fn nft(snapshot: &mut Snapshot, rest: &str) -> Result<()> {
+    let (ns, object) = first_word(rest)?;
+    let member = format!("{}/nft.json", folder(snapshot, ns)?);
+    let mut list = match text(snapshot, &member) {
+        Ok(text) if !text.trim().is_empty() => read_json(snapshot, &member)?,
+        _ => json!({"nftables": []}),
+    };
+    let object: Value = serde_json::from_str(object).map_err(|e| format!("{object}: {e}"))?;
+    let objects = list["nftables"].as_array_mut().ok_or("no list of nftables")?;
+    objects.push(object);
+    write_json(snapshot, &member, &list);
+    Ok(())
 }
 
 fn socket(snapshot: &mut Snapshot, rest: &str) -> Result<()> {

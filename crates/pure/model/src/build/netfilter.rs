@@ -1,11 +1,11 @@
-//! What runs at each hook: iptables of both backends, and native nftables as far as it is known.
+//! What runs at each hook: iptables of both backends, and native nftables.
 
 use super::iptables::{self, HOOKS, Parsed};
 use super::{Ctx, misprints, nft};
 use crate::fact::{Fact, GapId};
 use crate::family::Family;
 use crate::link::Links;
-use crate::netfilter::{Backend, Hook, HookEntry, HookFn, Netfilter, Rule};
+use crate::netfilter::{Backend, Hook, HookEntry, HookFn, Netfilter, Rule, TableName};
 use std::sync::Arc;
 
 /// Order of entries with equal priority.
@@ -13,13 +13,17 @@ const LEGACY: u8 = 0;
 const NFT: u8 = 1;
 const NATIVE: u8 = 2;
 
-/// Entries of the five hooks before they are sorted: (priority, order), entry.
+/// Entries of the five hooks before they are sorted, with their order.
 #[derive(Default)]
-struct Hooks([Vec<(i32, u8, HookFn)>; 5]);
+struct Hooks([Vec<(u8, HookEntry)>; 5]);
 
 impl Hooks {
     fn add(&mut self, hook: Hook, priority: i32, order: u8, run: HookFn) {
-        self.0[hook as usize].push((priority, order, run));
+        self.place(hook, priority, None, order, run);
+    }
+
+    fn place(&mut self, hook: Hook, priority: i32, nat: Option<i32>, order: u8, run: HookFn) {
+        self.0[hook as usize].push((order, HookEntry { priority, nat, run }));
     }
 
     /// Rules may exist anywhere, and nothing is known of them.
@@ -29,12 +33,23 @@ impl Hooks {
         }
     }
 
+    /// One nat chain brings address translation to all hooks that have it.
+    fn translate(&mut self) {
+        if self.0.iter().flatten().all(|(_, entry)| entry.nat.is_none()) {
+            return;
+        }
+        for hook in HOOKS.into_iter().filter(|hook| *hook != Hook::Forward) {
+            if self.0[hook as usize].iter().all(|(_, entry)| entry.nat.is_none()) {
+                let priority = hook.nat_priority();
+                self.place(hook, priority, Some(priority), NATIVE, HookFn::Nat);
+            }
+        }
+    }
+
     fn sorted(self) -> [Vec<HookEntry>; 5] {
         self.0.map(|mut list| {
-            list.sort_by_key(|(priority, order, _)| (*priority, *order));
-            list.into_iter()
-                .map(|(priority, _, run)| HookEntry { priority, run })
-                .collect()
+            list.sort_by_key(|(order, entry)| (entry.priority, entry.nat, *order));
+            list.into_iter().map(|(_, entry)| entry).collect()
         })
     }
 }
@@ -59,7 +74,7 @@ pub(super) fn build(ctx: &mut Ctx<'_>, dir: &str, links: Option<&Links>) -> Netf
     };
     let unprinted = nft.as_ref().and_then(|n| n.as_ref().err().copied());
     let printed: &[String] = nft.as_ref().and_then(|n| n.as_ref().ok()).map_or(&[], |p| &p.names);
-    let native = nft::build(ctx, dir, printed, unprinted);
+    let native = nft::build(ctx, dir, links, printed, unprinted);
     // Native tables show what the missing text would have said, if without its arguments.
     let nft = nft.filter(|n| n.is_ok() || native.is_err());
     let ipvs = ipvs(ctx, dir, links);
@@ -118,9 +133,10 @@ fn assemble(saves: [(u8, Option<Fact<Arc<Parsed>>>); 2], native: Fact<nft::Nativ
                     hooks.add(hook, priority, NFT, HookFn::Unknown(gap));
                 }
             }
-            for (hook, priority, run) in native.hooks {
-                hooks.add(hook, priority, NATIVE, run);
+            for (hook, priority, nat, run) in native.hooks {
+                hooks.place(hook, priority, nat, NATIVE, run);
             }
+            netfilter.native = native.tables;
             used |= native.conntrack;
             maybe = maybe.or(native.cut);
         }
@@ -131,6 +147,7 @@ fn assemble(saves: [(u8, Option<Fact<Arc<Parsed>>>); 2], native: Fact<nft::Nativ
         }
         maybe = maybe.or(Some(gap));
     }
+    hooks.translate();
     netfilter.inet.hooks = hooks.sorted();
     netfilter.inet.conntrack_otherwise = if used { Some(Ok(())) } else { maybe.map(Err) };
     follow(&mut netfilter, Family::Inet);
@@ -142,13 +159,15 @@ fn add_save(netfilter: &mut Netfilter, hooks: &mut Hooks, order: u8, parsed: &Pa
         let number = netfilter.tables.len() as u32;
         for &(hook, priority) in table.name.bases() {
             if table.base[hook as usize].is_some() {
-                hooks.add(hook, priority, order, HookFn::Table(number));
+                let nat = (table.name == TableName::Nat).then_some(priority);
+                hooks.place(hook, priority, nat, order, HookFn::Table(number));
             }
         }
         netfilter.tables.push(Arc::clone(table));
     }
     for &(hook, priority, gap) in &parsed.unknown {
-        hooks.add(hook, priority, order, HookFn::Unknown(gap));
+        let nat = (priority == hook.nat_priority()).then_some(priority);
+        hooks.place(hook, priority, nat, order, HookFn::Unknown(gap));
     }
 }
 
@@ -172,7 +191,9 @@ fn defrag(netfilter: &Netfilter, family: Family) -> bool {
 
 /// Whether connection tracking is on: some rule, reachable or not, asks for it (`nf_ct_netns_get()`).
 fn conntrack(netfilter: &Netfilter, family: Family) -> Option<Result<(), GapId>> {
-    if rules(netfilter, family).any(iptables::uses_conntrack) {
+    let native = netfilter.native.iter().filter(|t| t.family.has(family));
+    let mut native = native.flat_map(|t| &t.chains).flat_map(|c| &c.rules);
+    if rules(netfilter, family).any(iptables::uses_conntrack) || native.any(|rule| rule.conntrack) {
         return Some(Ok(()));
     }
     netfilter.of(family).conntrack_otherwise

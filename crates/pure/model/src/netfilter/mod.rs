@@ -1,8 +1,9 @@
-//! Netfilter: base chains by hook, iptables tables of both backends, native nftables as far as they are known.
+//! Netfilter: base chains by hook, iptables tables of both backends, native nftables.
 
 mod chain;
 mod conntrack;
 mod matches;
+pub mod nft;
 mod rule;
 mod set;
 
@@ -45,6 +46,8 @@ pub enum Backend {
 pub struct Netfilter {
     /// iptables tables of both backends and both families.
     pub tables: Vec<Arc<Table>>,
+    /// Tables of native nftables. Where tables are numbered, these come after those of iptables.
+    pub native: Vec<Arc<nft::NftTable>>,
     /// What runs for packets of IPv4.
     pub inet: Stack,
     /// What runs for packets of IPv6.
@@ -59,7 +62,7 @@ pub struct Stack {
     /// Some rule uses connection tracking, so it is on here, and with it defragmentation (kernel-facts, trap 3).
     /// The gap says why it may be on unseen.
     pub conntrack: Option<Result<(), GapId>>,
-    /// The same without the rules of `tables`: what native tables, extensions that are not modelled, and members that
+    /// The same without the rules of `tables` and `native`: what tables that are not evaluated, extensions that are not modelled, and members that
     /// are missing say.
     pub conntrack_otherwise: Option<Result<(), GapId>>,
     /// Fragments are put together although nothing tracks: a rule looks for a socket (`nf_defrag_ipv4_enable()`).
@@ -89,6 +92,8 @@ impl Netfilter {
 pub struct HookEntry {
     /// Priority, as in `linux/netfilter_ipv4.h`: raw -300, conntrack -200, mangle -150, dnat -100, filter 0, security 50, snat 100.
     pub priority: i32,
+    /// Of a nat chain: all of a hook run at one place, by these priorities.
+    pub nat: Option<i32>,
     /// What runs.
     pub run: HookFn,
 }
@@ -98,6 +103,16 @@ pub struct HookEntry {
 pub enum HookFn {
     /// A base chain of an iptables table: index into [`Netfilter::tables`].
     Table(u32),
+    /// A base chain of native nftables.
+    Native {
+        /// Index into [`Netfilter::native`].
+        table: u32,
+        /// The chain.
+        chain: ChainId,
+    },
+    /// Address translation where no chain of its own is: one nat chain brings it to all hooks but FORWARD
+    /// (`nf_nat_register_fn()`, `net/netfilter/nf_nat_core.c`).
+    Nat,
     /// Rules that exist, or may exist, and cannot be evaluated: anything is possible.
     Unknown(GapId),
     /// Rules that cannot be evaluated, but at worst drop silently.
@@ -174,7 +189,30 @@ impl TableName {
     }
 }
 
+impl Netfilter {
+    /// A native table by its number among all tables.
+    #[must_use]
+    pub fn native_table(&self, number: u32) -> Option<&Arc<nft::NftTable>> {
+        self.native.get((number as usize).checked_sub(self.tables.len())?)
+    }
+
+    /// The number of a native table among all tables.
+    #[must_use]
+    pub fn native_number(&self, index: u32) -> u32 {
+        self.tables.len() as u32 + index
+    }
+}
+
 impl Hook {
+    /// Where its nat chains run (`NF_IP_PRI_NAT_DST`, `NF_IP_PRI_NAT_SRC`).
+    #[must_use]
+    pub fn nat_priority(self) -> i32 {
+        match self {
+            Hook::PreRouting | Hook::LocalOut => -100,
+            Hook::LocalIn | Hook::Forward | Hook::PostRouting => 100,
+        }
+    }
+
     /// Name of the iptables base chain.
     #[must_use]
     pub fn chain(self) -> &'static str {

@@ -4,8 +4,8 @@
 //! (`nf_nat_proto.c`), `nf_nat_masquerade_ipv4()` (`nf_nat_masquerade.c`). Kernel-facts traps 1, 5, 6, 8.
 
 use super::conntrack_find::{nf_conntrack_tuple_taken, nf_nat_used_tuple_new};
-use super::ipt_do_table::{TableVerdict, ipt_do_table};
-use super::nf_hook::{Hooked, Links, drop_stage, unknown_rules};
+use super::nat_chains::{is_done, run_chains};
+use super::nf_hook::Links;
 use crate::engine::Engine;
 use crate::reason::{DropReason, Stage};
 use crate::route::inet_select_addr;
@@ -13,7 +13,7 @@ use crate::skb::{CtInfo, EPHEMERAL, L4, Skb, Tuple};
 use crate::state::Conn;
 use crate::trace::Detail;
 use netwhy_model::family::{bits, mask};
-use netwhy_model::netfilter::{Hook, HookEntry, HookFn, NatRange, Ports, Target};
+use netwhy_model::netfilter::{Hook, HookEntry, NatRange, Ports, Target};
 use netwhy_model::{Family, Netns};
 use netwhy_wire::icmp;
 use std::net::IpAddr;
@@ -31,7 +31,7 @@ fn drawn_from(eng: &Engine<'_>) -> Ports {
 }
 
 /// `HOOK2MANIP`: source after routing and on input, destination before routing and on output.
-fn manip_is_src(hook: Hook) -> bool {
+pub(super) fn manip_is_src(hook: Hook) -> bool {
     matches!(hook, Hook::PostRouting | Hook::LocalIn)
 }
 
@@ -54,33 +54,11 @@ pub(crate) fn nf_nat_inet_fn<'a>(
         icmp_reply_translation(eng, ns, hook, skb);
         return true;
     }
-    let done = |eng: &Engine<'_>| {
-        if src {
-            eng.conns[ct.entry].src_done
-        } else {
-            eng.conns[ct.entry].dst_done
-        }
-    };
     // A reset that a rule makes is RELATED, and may be the first of its connection to come here.
-    if matches!(ct.info, CtInfo::New | CtInfo::Related) && !done(eng) {
+    if matches!(ct.info, CtInfo::New | CtInfo::Related) && !is_done(eng, skb, src) {
         let (choices, mark) = (eng.oracle.choices(), skb.mark);
-        for entry in chains {
-            let table = match entry.run {
-                HookFn::Table(table) => table,
-                HookFn::Unknown(gap) | HookFn::MayDrop(gap) => {
-                    if unknown_rules(eng, ns, hook, skb, gap, true) == Hooked::Drop {
-                        return false;
-                    }
-                    continue;
-                }
-            };
-            if let TableVerdict::Drop(rule) = ipt_do_table(eng, ns, hook, table, skb, links) {
-                eng.drop_by(ns, skb, drop_stage(ns, table), DropReason::NetfilterDrop, Some(rule));
-                return false;
-            }
-            if done(eng) {
-                break;
-            }
+        if !run_chains(eng, ns, hook, skb, links, chains) {
+            return false;
         }
         set_done(eng, ct.entry, src);
         if src || eng.conns[ct.entry].orig.proto == ICMP {

@@ -5,13 +5,15 @@
 use super::conntrack::{confirm, nf_conntrack_in};
 use super::ipt_do_table::{TableVerdict, ipt_do_table};
 use super::nat::nf_nat_inet_fn;
+use super::nft_do_chain::nft_do_chain;
 use crate::engine::Engine;
 use crate::ip::{DefragUser, ip_defrag, ip_route_me_harder};
 use crate::oracle::Question;
 use crate::reason::{DropReason, Stage};
-use crate::skb::Skb;
+use crate::skb::{PktType, Skb, Tuple};
 
-use netwhy_model::netfilter::{Backend, Hook, HookEntry, HookFn, TableName};
+use netwhy_model::netfilter::nft::NftChainType;
+use netwhy_model::netfilter::{Backend, ChainId, CtZone, Hook, HookEntry, HookFn, TableName};
 use netwhy_model::{GapId, Netns};
 
 /// Whether the packet goes on.
@@ -93,63 +95,174 @@ fn run<'a>(
         let same = rest.iter().take_while(|e| e.priority == first.priority).count();
         let (group, later) = rest.split_at(same);
         rest = later;
-        if group.iter().any(|e| is_nat(ns, e)) {
-            let daddr = skb.dst;
-            let several = (group.len() > 1).then(|| ordered(eng, ns, hook, group));
-            if !nf_nat_inet_fn(eng, ns, hook, skb, links, several.as_deref().unwrap_or(group)) {
-                return Hooked::Drop;
-            }
-            // nf_nat_ipv4_pre_routing(): what comes over lo has a route, which then is another one.
-            if hook == Hook::PreRouting && skb.dst != daddr {
-                skb.route = None;
-            }
-            if hook == Hook::LocalOut && moves_destination(eng, skb) && !ip_route_me_harder(eng, ns, skb) {
-                return Hooked::Drop;
-            }
-            continue;
-        }
         if let [entry] = group {
-            if !is_idle(ns, hook, entry) && one(eng, ns, hook, skb, links, entry) == Hooked::Drop {
+            if entry.nat.is_some() {
+                if translate(eng, ns, hook, skb, links, group) == Hooked::Drop {
+                    return Hooked::Drop;
+                }
+            } else if !is_idle(ns, hook, entry) && one(eng, ns, hook, skb, links, entry) == Hooked::Drop {
                 return Hooked::Drop;
             }
             continue;
         }
-        for entry in ordered(eng, ns, hook, group) {
-            if one(eng, ns, hook, skb, links, &entry) == Hooked::Drop {
-                return Hooked::Drop;
-            }
+        if several(eng, ns, hook, skb, links, group) == Hooked::Drop {
+            return Hooked::Drop;
         }
     }
     Hooked::Accept
 }
 
-fn is_nat(ns: &Netns, entry: &HookEntry) -> bool {
-    matches!(entry.run, HookFn::Table(t) if ns.netfilter.tables[t as usize].name == TableName::Nat)
+/// Entries of one priority, of which those of nat are one function.
+fn several<'a>(
+    eng: &mut Engine<'a>,
+    ns: &'a Netns,
+    hook: Hook,
+    skb: &mut Skb,
+    links: Links,
+    group: &[HookEntry],
+) -> Hooked {
+    let busy = |e: &&HookEntry| !is_idle(ns, hook, e);
+    let (nat, others): (Vec<&HookEntry>, Vec<&HookEntry>) = group.iter().partition(|e| e.nat.is_some());
+    let others: Vec<&HookEntry> = others.into_iter().filter(busy).collect();
+    let mut units: Vec<Option<&HookEntry>> = others.into_iter().map(Some).collect();
+    if !nat.is_empty() {
+        units.push(None);
+    }
+    let known = units.iter().all(|unit| unit.is_none_or(is_known));
+    let mut order = Order::new(eng, ns, hook, group.first().map(|e| e.priority));
+    if order.reversed {
+        units.reverse();
+    }
+    for (at, unit) in units.iter().enumerate() {
+        let before = Seen::of(eng, skb);
+        let end = match unit {
+            Some(entry) => one(eng, ns, hook, skb, links, entry),
+            None => {
+                let chains: Vec<HookEntry> = nat.iter().map(|e| (*e).clone()).collect();
+                translate(eng, ns, hook, skb, links, &chains)
+            }
+        };
+        if known && units.len() > 1 {
+            order.ran(
+                eng,
+                at + 1 == units.len(),
+                end == Hooked::Drop,
+                before != Seen::of(eng, skb),
+            );
+        }
+        if end == Hooked::Drop {
+            return Hooked::Drop;
+        }
+    }
+    Hooked::Accept
 }
 
-/// Entries that do something, in an order that no snapshot shows: the last registered runs first.
-fn ordered(eng: &mut Engine<'_>, ns: &Netns, hook: Hook, group: &[HookEntry]) -> Vec<HookEntry> {
-    let mut list: Vec<HookEntry> = group.iter().filter(|e| !is_idle(ns, hook, e)).cloned().collect();
-    if list.len() > 1
-        && list.iter().all(|e| matches!(e.run, HookFn::Table(_)))
-        && eng.oracle.gap(
-            Question {
-                gap: HOOK_ORDER,
-                about: ns.id.0 << 4 | hook as u32,
-            },
-            2,
-        ) == 1
-    {
-        list.reverse();
+/// The order of entries of one priority: the last registered runs first, and which that is no snapshot shows. It is asked
+/// for as soon as it may matter, which it does not where only the last one does anything, and ends the walk with that.
+pub(super) struct Order {
+    question: Question,
+    pub reversed: bool,
+}
+
+impl Order {
+    pub fn new(eng: &Engine<'_>, ns: &Netns, hook: Hook, priority: Option<i32>) -> Order {
+        let priority = priority.unwrap_or(0) as u32 & 0xfff;
+        let question = Question {
+            gap: HOOK_ORDER,
+            about: ns.id.0 << 16 | (hook as u32) << 12 | priority,
+        };
+        Order {
+            question,
+            reversed: eng.oracle.other_answer(question) == Some(1),
+        }
     }
-    list
+
+    /// One of them has run: whether it was the last, ended the walk, and did anything to what another one sees.
+    pub fn ran(&mut self, eng: &mut Engine<'_>, last: bool, ended: bool, changed: bool) {
+        if self.reversed || if last { changed && !ended } else { changed || ended } {
+            eng.oracle.gap(self.question, 2);
+        }
+    }
+}
+
+/// What rules can change for the rules that follow.
+#[derive(PartialEq)]
+pub(super) struct Seen {
+    skb: (Tuple, u32, u8, u8, PktType, u32, bool, Option<CtZone>, Option<u16>),
+    conn: Option<(u32, Tuple, bool, bool)>,
+    noted: [usize; 5],
+}
+
+impl Seen {
+    pub fn of(eng: &Engine<'_>, skb: &Skb) -> Seen {
+        Seen {
+            skb: (
+                skb.tuple(),
+                skb.mark,
+                skb.tos,
+                skb.ttl,
+                skb.pkt_type,
+                skb.len,
+                skb.untracked,
+                skb.template,
+                skb.opts.mss,
+            ),
+            conn: skb
+                .ct
+                .and_then(|ct| eng.conns.get(ct.entry))
+                .map(|c| (c.mark, c.reply, c.src_done, c.dst_done)),
+            noted: [
+                eng.set_changes.len(),
+                eng.nft_changes.len(),
+                eng.recent.len(),
+                eng.oracle.choices(),
+                eng.oracle.asked().len(),
+            ],
+        }
+    }
+}
+
+pub(super) fn is_known(entry: &HookEntry) -> bool {
+    matches!(entry.run, HookFn::Table(_) | HookFn::Native { .. } | HookFn::Nat)
+}
+
+/// Address translation at its place in the hook.
+fn translate<'a>(
+    eng: &mut Engine<'a>,
+    ns: &'a Netns,
+    hook: Hook,
+    skb: &mut Skb,
+    links: Links,
+    chains: &[HookEntry],
+) -> Hooked {
+    let daddr = skb.dst;
+    if !nf_nat_inet_fn(eng, ns, hook, skb, links, chains) {
+        return Hooked::Drop;
+    }
+    // nf_nat_ipv4_pre_routing(): what comes over lo has a route, which then is another one.
+    if hook == Hook::PreRouting && skb.dst != daddr {
+        skb.route = None;
+    }
+    if hook == Hook::LocalOut && moves_destination(eng, skb) && !ip_route_me_harder(eng, ns, skb) {
+        return Hooked::Drop;
+    }
+    Hooked::Accept
 }
 
 /// The gap that stands for the order of hooks of equal priority.
 pub const HOOK_ORDER: GapId = GapId(u32::MAX);
 
-fn is_idle(ns: &Netns, hook: Hook, entry: &HookEntry) -> bool {
-    let HookFn::Table(t) = entry.run else { return false };
+pub(super) fn is_idle(ns: &Netns, hook: Hook, entry: &HookEntry) -> bool {
+    let t = match entry.run {
+        HookFn::Table(t) => t,
+        HookFn::Native { table, chain } => {
+            let table = ns.netfilter.native.get(table as usize);
+            let chain = table.and_then(|t| t.chains.get(chain.0 as usize));
+            return chain.is_none_or(|c| c.is_idle());
+        }
+        HookFn::Nat => return true,
+        HookFn::Unknown(_) | HookFn::MayDrop(_) => return false,
+    };
     let table = &ns.netfilter.tables[t as usize];
     let Some(chain) = table.base[hook as usize].and_then(|c| table.chains.get(c.0 as usize)) else {
         return true;
@@ -158,18 +271,39 @@ fn is_idle(ns: &Netns, hook: Hook, entry: &HookEntry) -> bool {
 }
 
 fn one<'a>(eng: &mut Engine<'a>, ns: &'a Netns, hook: Hook, skb: &mut Skb, links: Links, entry: &HookEntry) -> Hooked {
-    match entry.run {
-        HookFn::Table(t) => match mangle_out(eng, ns, hook, t, skb, links) {
-            TableVerdict::Accept => Hooked::Accept,
-            TableVerdict::Lost => Hooked::Drop,
-            TableVerdict::Drop(rule) => {
-                eng.drop_by(ns, skb, drop_stage(ns, t), DropReason::NetfilterDrop, Some(rule));
-                Hooked::Drop
-            }
-        },
-        HookFn::Unknown(gap) => unknown_rules(eng, ns, hook, skb, gap, true),
-        HookFn::MayDrop(gap) => unknown_rules(eng, ns, hook, skb, gap, false),
+    let before = (skb.src, skb.dst, skb.mark, skb.tos);
+    let (verdict, routes, stage) = match entry.run {
+        HookFn::Table(t) => {
+            let mangle = ns.netfilter.tables[t as usize].name == TableName::Mangle;
+            (ipt_do_table(eng, ns, hook, t, skb, links), mangle, drop_stage(ns, t))
+        }
+        HookFn::Native { table, chain } => {
+            let verdict = nft_do_chain(eng, ns, hook, (table, chain), skb, links);
+            (verdict, is_route(ns, table, chain), Stage::NftDoChain)
+        }
+        HookFn::Nat => return Hooked::Accept,
+        HookFn::Unknown(gap) => return unknown_rules(eng, ns, hook, skb, gap, true),
+        HookFn::MayDrop(gap) => return unknown_rules(eng, ns, hook, skb, gap, false),
+    };
+    // ipt_mangle_out(), nf_route_table_hook4(): only these chains route anew what the host sends.
+    let changed = routes && hook == Hook::LocalOut && before != (skb.src, skb.dst, skb.mark, skb.tos);
+    match verdict {
+        TableVerdict::Accept if changed && !ip_route_me_harder(eng, ns, skb) => Hooked::Drop,
+        TableVerdict::Accept => Hooked::Accept,
+        TableVerdict::Lost => Hooked::Drop,
+        TableVerdict::Drop(rule) => {
+            eng.drop_by(ns, skb, stage, DropReason::NetfilterDrop, Some(rule));
+            Hooked::Drop
+        }
     }
+}
+
+fn is_route(ns: &Netns, table: u32, chain: ChainId) -> bool {
+    let table = ns.netfilter.native.get(table as usize);
+    let chain = table.and_then(|t| t.chains.get(chain.0 as usize));
+    chain
+        .and_then(|c| c.base)
+        .is_some_and(|base| base.kind == NftChainType::Route)
 }
 
 /// `nf_nat_ipv4_local_fn()`: the connection's destination is another address on the other side; its port alone moves nothing.
@@ -182,25 +316,6 @@ fn moves_destination(eng: &Engine<'_>, skb: &Skb) -> bool {
             conn.orig.dst != conn.reply.src
         }
     })
-}
-
-/// `ipt_mangle_out()`, `nf_route_table_hook4()`: mangle is the only table whose marks route what the host sends.
-fn mangle_out<'a>(
-    eng: &mut Engine<'a>,
-    ns: &'a Netns,
-    hook: Hook,
-    table: u32,
-    skb: &mut Skb,
-    links: Links,
-) -> TableVerdict {
-    let before = (skb.src, skb.dst, skb.mark, skb.tos);
-    let verdict = ipt_do_table(eng, ns, hook, table, skb, links);
-    let routes = hook == Hook::LocalOut && ns.netfilter.tables[table as usize].name == TableName::Mangle;
-    let changed = routes && before != (skb.src, skb.dst, skb.mark, skb.tos);
-    match verdict {
-        TableVerdict::Accept if changed && !ip_route_me_harder(eng, ns, skb) => TableVerdict::Lost,
-        verdict => verdict,
-    }
 }
 
 /// nft rules drop in their own function, legacy rules in the hook's.

@@ -9,6 +9,7 @@
 mod index;
 mod matches;
 mod nat;
+mod native;
 mod recorded;
 mod routes;
 mod small;

@@ -12,6 +12,7 @@ pub mod iptables_save;
 pub mod json;
 pub mod kube_list;
 pub mod nft_json;
+pub mod nft_text;
 pub mod resolv_conf;
 pub mod snmp;
 pub mod ss;

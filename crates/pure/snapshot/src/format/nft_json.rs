@@ -87,6 +87,9 @@ pub struct Rule {
     /// Handle: names the rule until the chain is written anew.
     #[serde(deserialize_with = "de::num")]
     pub handle: u64,
+    /// Number of the object in the list, from 0: see [`locate`](super::nft_text::locate).
+    #[serde(skip)]
+    pub number: u32,
     /// Comment.
     pub comment: Option<String>,
     /// Statements, in their order: objects with one key each, `{"match": {...}}`, `{"drop": null}`.
@@ -147,11 +150,11 @@ pub fn parse(text: &str) -> Ruleset {
             }
         },
     };
-    for element in elements {
+    for (number, element) in (0..).zip(elements) {
         match element {
             Element::Table(table) => set.tables.push(table),
             Element::Chain(chain) => set.chains.push(chain),
-            Element::Rule(rule) => set.rules.push(rule),
+            Element::Rule(rule) => set.rules.push(Rule { number, ..rule }),
             Element::Set(named) => set.sets.push(named),
             Element::Map(named) => set.maps.push(named),
             Element::Other(kind, value) if kind == "metainfo" => {

@@ -2,6 +2,7 @@
 
 use netwhy_model::link::{Link, LinkKind};
 use netwhy_model::netfilter::Hook;
+use netwhy_model::netfilter::nft::NftTable;
 use netwhy_model::sysctl::Sysctls;
 use netwhy_model::{Cluster, Netns, NetnsId, NetnsKind};
 use netwhy_sim::trace::RuleRef;
@@ -70,7 +71,12 @@ fn hook(cluster: &Cluster, o: &Outcome) -> Option<Hook> {
         _ => None,
     });
     // A policy is no rule: its chain is a base chain, of one hook.
-    let table = cluster.ns(o.end.netns).netfilter.tables.get(rule.table as usize)?;
+    let netfilter = &cluster.ns(o.end.netns).netfilter;
+    if let Some(table) = netfilter.native_table(rule.table) {
+        let base = table.chains.get(rule.chain.0 as usize).and_then(|c| c.base);
+        return matched.or(base.map(|b| b.hook));
+    }
+    let table = netfilter.tables.get(rule.table as usize)?;
     let base = || table.base.iter().position(|chain| *chain == Some(rule.chain));
     matched.or_else(|| HOOKS.get(base()?).copied())
 }
@@ -164,6 +170,9 @@ fn rp_filter_text(ns: &Netns, link: &str) -> String {
 
 /// `rule 4 of DOCKER-USER  -i eth0 -j DROP`, or the policy of a chain.
 fn rule_text(cluster: &Cluster, ns: &Netns, rule: RuleRef) -> String {
+    if let Some(table) = ns.netfilter.native_table(rule.table) {
+        return native_text(cluster, table, rule);
+    }
     let found = ns
         .netfilter
         .tables
@@ -180,6 +189,19 @@ fn rule_text(cluster: &Cluster, ns: &Netns, rule: RuleRef) -> String {
     let line = text.and_then(|t| t.lines().nth(r.line.saturating_sub(1) as usize));
     let line = line.map_or("", |l| strip_rule(l, &chain.name));
     format!("rule {} of {}  {line}", rule.rule + 1, chain.name)
+}
+
+/// `rule with handle 4 of inet hostfw fwd  tcp dport 8080 drop`, or the policy of a chain.
+fn native_text(cluster: &Cluster, table: &NftTable, rule: RuleRef) -> String {
+    let Some(chain) = table.chains.get(rule.chain.0 as usize) else {
+        return String::new();
+    };
+    let name = format!("{} {} {}", table.family.as_str(), table.name, chain.name);
+    let Some(r) = chain.rules.get(rule.rule as usize) else {
+        return format!("policy of nftables chain {name} is drop");
+    };
+    let (_, text) = table.place_and_text(cluster, r);
+    format!("rule with handle {} of {name}  {text}", r.handle)
 }
 
 /// A line of a save without its counter and `-A CHAIN`.

@@ -236,16 +236,11 @@ impl Walk<'_> {
         let hook = self.rules.first().map(|(h, _)| *h);
         let mut names: Vec<String> = Vec::new();
         for (_, rule) in self.rules.drain(..) {
-            let Some(table) = ns.netfilter.tables.get(rule.table as usize) else {
-                continue;
-            };
-            let Some(chain) = table.chains.get(rule.chain.0 as usize) else {
-                continue;
-            };
-            if let Some(at) = names.iter().position(|n| *n == *chain.name) {
+            let Some(chain) = chain_name(ns, rule) else { continue };
+            if let Some(at) = names.iter().position(|n| *n == *chain) {
                 names.truncate(at);
             }
-            names.push(chain.name.to_string());
+            names.push(chain.to_owned());
         }
         if hook.is_some_and(|h| names.first().is_some_and(|n| n == end::hook_name(h))) {
             names.remove(0);
@@ -350,6 +345,17 @@ impl Walk<'_> {
                 note,
                 chains,
             });
+        }
+    }
+}
+
+fn chain_name(ns: &Netns, rule: RuleRef) -> Option<&str> {
+    let at = rule.chain.0 as usize;
+    match ns.netfilter.native_table(rule.table) {
+        Some(table) => table.chains.get(at).map(|c| &*c.name),
+        None => {
+            let table = ns.netfilter.tables.get(rule.table as usize)?;
+            table.chains.get(at).map(|c| &*c.name)
         }
     }
 }

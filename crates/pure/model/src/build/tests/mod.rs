@@ -18,7 +18,7 @@ fn cluster(members: &[(&str, &str)]) -> Cluster {
 }
 
 /// One namespace.
-fn alone(members: &[(&str, &str)]) -> Cluster {
+pub(super) fn alone(members: &[(&str, &str)]) -> Cluster {
     let paths: Vec<(String, &str)> = members
         .iter()
         .map(|(file, text)| (format!("outside/a/{file}"), *text))
@@ -27,7 +27,7 @@ fn alone(members: &[(&str, &str)]) -> Cluster {
     cluster(&members)
 }
 
-fn only(cluster: &Cluster) -> &Netns {
+pub(super) fn only(cluster: &Cluster) -> &Netns {
     &cluster.netns[0]
 }
 

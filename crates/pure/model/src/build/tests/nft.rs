@@ -33,7 +33,7 @@ fn unknown(netfilter: &Netfilter) -> Vec<(usize, i32, bool)> {
         .enumerate()
         .flat_map(|(h, list)| list.iter().map(move |e| (h, e)));
     all.filter_map(|(h, e)| match e.run {
-        HookFn::Table(_) => None,
+        HookFn::Table(_) | HookFn::Native { .. } | HookFn::Nat => None,
         HookFn::Unknown(_) => Some((h, e.priority, true)),
         HookFn::MayDrop(_) => Some((h, e.priority, false)),
     })
@@ -43,28 +43,24 @@ fn unknown(netfilter: &Netfilter) -> Vec<(usize, i32, bool)> {
 const FORWARD: &str = r#""type":"filter","hook":"forward","prio":10,"policy":"accept""#;
 
 #[test]
-fn what_a_chain_can_do() {
+fn what_a_chain_of_a_bridge_can_do() {
+    let bridge = |chain: &str, statements: &str| unknown(&build(&table("bridge", "t", chain, statements), ""));
     let ct = r#"{"match":{"op":"in","left":{"ct":{"key":"state"}},"right":"new"}}"#;
     let harmless = format!(r#"{ct},{{"counter":{{"packets":0}}}},{{"log":null}},{{"accept":null}}"#);
-    let quiet = build(&table("inet", "t", FORWARD, &harmless), "");
-    assert_eq!((unknown(&quiet), quiet.inet.conntrack), (vec![], Some(Ok(()))));
-    let drops = build(&table("inet", "t", FORWARD, r#"{"drop":null}"#), "");
-    assert_eq!((unknown(&drops), drops.inet.conntrack), (vec![(2, 10, false)], None));
-    let jumps = build(&table("ip", "t", FORWARD, r#"{"jump":{"target":"sub"}}"#), "");
-    assert_eq!(unknown(&jumps), [(2, 10, false)]);
+    assert_eq!(bridge(FORWARD, &harmless), vec![]);
+    assert_eq!(bridge(FORWARD, r#"{"drop":null}"#), [(0, -400, false)]);
+    assert_eq!(bridge(FORWARD, r#"{"jump":{"target":"sub"}}"#), [(0, -400, false)]);
     for change in [
         r#"{"mangle":{"key":{"meta":{"key":"mark"}},"value":1}}"#,
         r#"{"reject":null}"#,
         r#"{"vmap":{}}"#,
     ] {
-        assert_eq!(
-            unknown(&build(&table("ip", "t", FORWARD, change), "")),
-            [(2, 10, true)],
-            "{change}"
-        );
+        assert_eq!(bridge(FORWARD, change), [(0, -400, true)], "{change}");
     }
     let policy = FORWARD.replace("accept", "drop");
-    assert_eq!(unknown(&build(&table("ip", "t", &policy, ""), "")), [(2, 10, false)]);
+    assert_eq!(bridge(&policy, ""), [(0, -400, false)]);
+    let quiet = build(&table("inet", "t", FORWARD, ct), "");
+    assert_eq!((unknown(&quiet), quiet.inet.conntrack), (vec![], Some(Ok(()))));
 }
 
 #[test]
@@ -84,11 +80,25 @@ fn families_and_places() {
     );
     let nat = r#""type":"nat","hook":"prerouting","prio":-150,"policy":"accept""#;
     let dnat = build(&table("ip", "t", nat, r#"{"dnat":{"addr":"10.0.0.1"}}"#), "");
+    let places: Vec<_> = dnat
+        .inet
+        .hooks
+        .iter()
+        .flat_map(|list| list.iter().map(|e| (e.priority, e.nat, matches!(e.run, HookFn::Nat))))
+        .collect();
     assert_eq!(
-        (unknown(&dnat), dnat.inet.conntrack),
-        (vec![(0, -100, true)], Some(Ok(()))),
-        "all nat runs at one place"
+        places,
+        [
+            (-100, Some(-150), false),
+            (100, Some(100), true),
+            (-100, Some(-100), true),
+            (100, Some(100), true)
+        ],
+        "all nat runs at one place, and one chain brings it to the other hooks"
     );
+    assert_eq!(dnat.inet.conntrack, Some(Ok(())));
+    let odd = FORWARD.replace("accept", "maybe");
+    assert_eq!(unknown(&build(&table("ip", "t", &odd, drop), "")), [(2, 10, true)]);
 }
 
 #[test]

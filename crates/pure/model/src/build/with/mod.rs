@@ -88,6 +88,26 @@ impl Cluster {
                 accept,
                 ..
             } => rules::policy(ns, (*family, *backend, *table), chain, *accept),
+            Patch::NftRuleDel {
+                family,
+                table,
+                chain,
+                handle,
+                ..
+            } => rules::edit_native(ns, (*family, table), chain, |chain| {
+                chain.rules.retain(|r| r.handle != *handle)
+            }),
+            Patch::NftPolicy {
+                family,
+                table,
+                chain,
+                accept,
+                ..
+            } => rules::edit_native(ns, (*family, table), chain, |chain| {
+                if let Some(base) = &mut chain.base {
+                    base.accept = *accept;
+                }
+            }),
             Patch::UnknownHooksDel { .. } => rules::forget_unknown(ns),
             Patch::DnatRetarget { from, to, .. } => rules::retarget(ns, *from, *to),
             Patch::Listen { protocol, port, .. } => {

@@ -3,6 +3,7 @@
 use crate::build::netfilter::follow;
 use crate::cluster::Netns;
 use crate::family::Family;
+use crate::netfilter::nft::{NftChain, NftFamily};
 use crate::netfilter::{Backend, Chain, HookFn, NatRange, Netfilter, Rule, Table, TableName, Target};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -46,13 +47,36 @@ fn edit(ns: &mut Netns, place: Place, chain: &str, change: impl FnOnce(&mut Vec<
     follow(netfilter, place.0);
 }
 
+/// Changes a chain of native nftables, and what follows from its rules.
+pub(super) fn edit_native(
+    ns: &mut Netns,
+    (family, name): (NftFamily, &str),
+    chain: &str,
+    change: impl FnOnce(&mut NftChain),
+) {
+    let netfilter = Arc::make_mut(&mut ns.netfilter);
+    let table = netfilter
+        .native
+        .iter_mut()
+        .find(|t| t.family == family && &*t.name == name);
+    let Some(table) = table.filter(|t| t.chains.iter().any(|c| &*c.name == chain)) else {
+        return;
+    };
+    if let Some(chain) = Arc::make_mut(table).chains.iter_mut().find(|c| &*c.name == chain) {
+        change(chain);
+    }
+    for family in Family::ALL {
+        follow(netfilter, family);
+    }
+}
+
 /// What cannot be evaluated is taken away.
 pub(super) fn forget_unknown(ns: &mut Netns) {
     let netfilter: &mut Netfilter = Arc::make_mut(&mut ns.netfilter);
     for family in Family::ALL {
         let stack = netfilter.of_mut(family);
         for hook in &mut stack.hooks {
-            hook.retain(|entry| matches!(entry.run, HookFn::Table(_)));
+            hook.retain(|entry| matches!(entry.run, HookFn::Table(_) | HookFn::Native { .. } | HookFn::Nat));
         }
         stack.conntrack_otherwise = None;
         follow(netfilter, family);

@@ -102,7 +102,7 @@ fn state(eng: &Engine<'_>, skb: &Skb) -> u8 {
 }
 
 /// What was answered becomes assured by the first packet that comes after seconds.
-fn nf_conntrack_udp_packet(eng: &mut Engine<'_>, ct: CtRef) {
+pub(in crate::nf) fn nf_conntrack_udp_packet(eng: &mut Engine<'_>, ct: CtRef) {
     if eng.conns[ct.entry].assured_any {
         let assured = eng.oracle.state();
         let conn = &mut eng.conns[ct.entry];

@@ -229,7 +229,7 @@ pub(super) fn mac(ns: &Netns, skb: &Skb, links: Links, want: &Not<Mac>) -> Hit {
 }
 
 /// Whether the packet came by a link with Ethernet headers.
-pub(super) fn has_ethernet(ns: &Netns, links: Links) -> bool {
+pub(in crate::nf) fn has_ethernet(ns: &Netns, links: Links) -> bool {
     let link = ns.links.as_ref().ok().and_then(|l| l.get(links.iif));
     link.is_some_and(|l| !matches!(l.kind, LinkKind::Loopback))
 }

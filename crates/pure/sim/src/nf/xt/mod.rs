@@ -12,7 +12,10 @@ mod sock;
 mod target;
 mod u32;
 
-pub(super) use target::{set_elements, tcpmss, ttl};
+pub(super) use conntrack::nf_conntrack_udp_packet;
+pub(super) use header::has_ethernet;
+pub(super) use target::{reverse_mtu, set_elements, tcpmss, ttl};
+pub(super) use u32::byte;
 
 use super::nf_hook::Links;
 use crate::engine::Engine;
@@ -33,7 +36,7 @@ pub(crate) enum Hit {
 
 impl Hit {
     /// Under the `!` of an option; what is not known stays so.
-    fn not(self, not: bool) -> Hit {
+    pub fn not(self, not: bool) -> Hit {
         match self {
             Hit::Yes if not => Hit::No,
             Hit::No if not => Hit::Yes,

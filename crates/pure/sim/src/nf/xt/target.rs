@@ -60,7 +60,7 @@ fn has_data(skb: &Skb) -> bool {
 }
 
 /// `tcpmss_reverse_mtu()`: of the route back to the source.
-fn reverse_mtu<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: &Skb) -> u32 {
+pub(in crate::nf) fn reverse_mtu<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: &Skb) -> u32 {
     let back = OutputKey {
         src: None,
         dst: skb.src,

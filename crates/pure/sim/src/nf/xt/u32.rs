@@ -109,7 +109,7 @@ fn word(skb: &Skb, offset: u32) -> Result<Bits, Said> {
 }
 
 /// A byte of the packet, from its IP header on, if it can be known.
-pub(super) fn byte(skb: &Skb, offset: u32) -> Option<u8> {
+pub(in crate::nf) fn byte(skb: &Skb, offset: u32) -> Option<u8> {
     let i = offset as usize;
     match i {
         0 => Some(0x45),
