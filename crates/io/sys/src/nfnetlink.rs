@@ -11,6 +11,12 @@ const NLM_F_REQUEST: u16 = 0x1;
 const NLM_F_ACK: u16 = 0x4;
 const NFNL_SUBSYS_CTNETLINK: u16 = 1;
 const IPCTNL_MSG_CT_DELETE: u16 = 2;
+const NFNL_SUBSYS_IPSET: u16 = 6;
+const IPSET_CMD_FLUSH: u16 = 4;
+const IPSET_ATTR_PROTOCOL: u16 = 1;
+const IPSET_ATTR_SETNAME: u16 = 2;
+/// `IPSET_PROTOCOL_MIN`: what every kernel speaks.
+const IPSET_PROTOCOL: u8 = 6;
 
 /// A socket that stays with the network namespace in which it was opened.
 pub struct NfNetlink(OwnedFd);
@@ -60,6 +66,16 @@ impl NfNetlink {
     /// The kernel does not track any, or `CAP_NET_ADMIN` is missing.
     pub fn forget_connections(&self) -> io::Result<()> {
         self.request(NFNL_SUBSYS_CTNETLINK, IPCTNL_MSG_CT_DELETE, 0, &[])
+    }
+
+    /// Removes every element of a set of ipset (`net/netfilter/ipset/ip_set_core.c: ip_set_flush()`).
+    ///
+    /// # Errors
+    /// There is no such set (ENOENT), or `CAP_NET_ADMIN` is missing.
+    pub fn flush_set(&self, name: &str) -> io::Result<()> {
+        let mut attributes = attribute(IPSET_ATTR_PROTOCOL, &[IPSET_PROTOCOL]);
+        attributes.extend(attribute(IPSET_ATTR_SETNAME, format!("{name}\0").as_bytes()));
+        self.request(NFNL_SUBSYS_IPSET, IPSET_CMD_FLUSH, 0, &attributes)
     }
 }
 

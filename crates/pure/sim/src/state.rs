@@ -41,6 +41,8 @@ pub(crate) struct Conn {
     pub dead: bool,
     /// SNAT, or the sender's kernel, chose the source port, or a translation the number of an echo: any of these.
     pub snat_port_any: Option<Ports>,
+    /// ifindex of the link by which it left when MASQUERADE chose its source (`nf_conn_nat.masq_index`).
+    pub masqueraded: Option<u32>,
     /// Ports that SNAT may choose.
     pub ports: Option<Ports>,
     /// The nat chains changed the mark of its first packet: later ones do not get it.

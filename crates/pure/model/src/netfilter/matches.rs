@@ -191,6 +191,21 @@ pub enum Match {
     Unsupported(GapId),
 }
 
+impl Match {
+    /// Whether asking it changes nothing that another rule or packet could see, and has one answer.
+    pub(super) fn is_pure(&self) -> bool {
+        !matches!(
+            self,
+            Match::Random(_)
+                | Match::Nth(_)
+                | Match::Recent { .. }
+                | Match::Limit
+                | Match::Set { counters: true, .. }
+                | Match::Unsupported(_)
+        )
+    }
+}
+
 /// `--chunk-types` of `sctp`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chunks {

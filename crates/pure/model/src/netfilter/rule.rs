@@ -207,10 +207,11 @@ pub struct NatRange {
 }
 
 impl Rule {
-    /// Protocol and port, if the rule demands exactly one destination port.
+    /// Protocol and port, if the rule demands exactly one destination port before it asks for anything that leaves a trace.
     pub(super) fn one_dport(&self) -> Option<(u8, u16)> {
         let (proto, false) = self.proto? else { return None };
-        self.matches.iter().find_map(|m| match m {
+        let first = self.matches.iter().take_while(|m| m.is_pure());
+        first.into_iter().find_map(|m| match m {
             Match::Tcp { dport: Some(p), .. } | Match::Udp { dport: Some(p), .. }
                 if !p.not && p.value.0 == p.value.1 =>
             {

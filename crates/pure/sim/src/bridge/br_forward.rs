@@ -120,10 +120,10 @@ pub(super) fn br_flood<'a>(eng: &mut Engine<'a>, ns: &'a Netns, bridge: &'a Link
         }
         return;
     }
-    for (at, port) in wanted.iter().enumerate() {
+    // The newest port comes first, the oldest gets the frame itself.
+    for (at, port) in wanted.iter().enumerate().rev() {
         let mut copy = skb.clone();
         copy.copy |= wanted.len() > 1;
-        // The newest port comes first, the oldest gets the frame itself.
         copy.one_piece |= at > 0 || local_rcv(bridge, from);
         deliver(eng, ns, bridge, from, port, copy);
     }
@@ -148,7 +148,7 @@ pub(super) fn br_flood_many<'a>(
     if ports.is_empty() && from.is_none() {
         return eng.drop(ns, skb, Stage::BrDevXmit, DropReason::NoTxTarget);
     }
-    for port in ports {
+    for port in ports.into_iter().rev() {
         let mut copy = skb.clone();
         copy.copy = true;
         copy.one_piece = true;

@@ -22,8 +22,7 @@ pub(crate) fn br_handle_frame<'a>(eng: &mut Engine<'a>, ns: &'a Netns, port: &'a
     if skb.eth_src.is_multicast() || skb.eth_src.is_zero() {
         return eng.drop(ns, &skb, Stage::BrHandleFrame, DropReason::MacInvalidSource);
     }
-    // br_stp_disable_bridge(): the ports of a bridge that is down are disabled.
-    if !bridge.up || state(port) == PortState::Closed {
+    if state(port) == PortState::Closed {
         return eng.drop(ns, &skb, Stage::BrHandleFrame, DropReason::BridgeIngressStpState);
     }
     if skb.eth_dst == bridge.mac {

@@ -100,7 +100,7 @@ fn bridged_dnat<'a>(
             Bridged::GoOn
         }
         Resolved::Failed => {
-            crate::neigh::neigh_failed(eng, ns, skb, next);
+            crate::neigh::neigh_failed(eng, ns, skb);
             Bridged::Ended
         }
         Resolved::Left => {

@@ -107,6 +107,8 @@ pub(super) fn icmp_error(
     error.sk = Some((ns.id, false));
     // Nobody hears of an error about a tunnel's packet.
     error.reply = !cause.reply && !matches!(cause.l4, L4::Vxlan { .. });
+    // The port that it quotes.
+    error.dport_any = cause.sport_any.filter(|_| eng.watch.is_some());
     attach_error(&mut error, cause);
     error.icmp_says = info;
     eng.used("error", name(kind, code), "");

@@ -41,6 +41,8 @@ pub(crate) fn ip_output<'a>(eng: &mut Engine<'a>, ns: &'a Netns, mut skb: Skb, i
 fn to_self<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: &Skb) {
     let mut copy = skb.clone();
     copy.copy = true;
+    // skb_clone()
+    copy.sk = None;
     if nf_hook(eng, ns, Hook::PostRouting, &mut copy, 0, skb.dev) == Hooked::Drop {
         return;
     }

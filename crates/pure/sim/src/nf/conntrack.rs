@@ -24,6 +24,8 @@ pub(crate) fn nf_conntrack_in(eng: &mut Engine<'_>, ns: &Netns, skb: &mut Skb) -
     if skb.icmp_error().is_some() {
         return error(eng, ns, zones, skb);
     }
+    // What is judged is either of a connection or of none (`skb->_nfct = 0`).
+    skb.attached = false;
     if !is_valid(skb) {
         return Hooked::Accept;
     }
@@ -84,6 +86,7 @@ pub(crate) fn nf_conntrack_in(eng: &mut Engine<'_>, ns: &Netns, skb: &mut Skb) -
         assured_any: false,
         dead: false,
         snat_port_any: skb.sport_any,
+        masqueraded: None,
         ports: None,
         marked: false,
         drew: false,

@@ -64,7 +64,7 @@ pub(super) fn nf_conntrack_find_get(eng: &mut Engine<'_>, ns: &Netns, look: &Loo
     }
 }
 
-/// Which port a translation chose is seen by an observer only: the answer shows it.
+/// Which port a translation chose is seen by an observer only: the answer shows it, if it is one.
 fn find_by_port(eng: &mut Engine<'_>, ns: &Netns, look: &Look) -> Option<usize> {
     eng.watch.as_ref().filter(|_| look.reply != Some(false))?;
     let (zones, tuple) = (look.zones, look.tuple);
@@ -75,10 +75,16 @@ fn find_by_port(eng: &mut Engine<'_>, ns: &Netns, look: &Look) -> Option<usize> 
             sport: if tuple.proto == 1 { tuple.sport } else { c.reply.sport },
             ..c.reply
         };
-        let same = c.snat_port_any.is_some() && port == tuple && c.zones.reply == zones.reply;
+        let drawn = c
+            .snat_port_any
+            .is_some_and(|(low, high)| (low..=high).contains(&tuple.dport));
+        let same = drawn && port == tuple && c.zones.reply == zones.reply;
         c.netns == ns.id && c.confirmed && !c.dead && same
     };
     let entry = eng.conns.iter().position(fits)?;
+    if !eng.oracle.state() {
+        return None;
+    }
     let conn = &mut eng.conns[entry];
     conn.reply.dport = tuple.dport;
     conn.reply.sport = tuple.sport;
@@ -138,10 +144,17 @@ fn recorded(eng: &mut Engine<'_>, ns: &Netns, at: u32, conn: &conn::Conn) -> Con
         assured_any: conn.orig.proto == UDP && conn.seen_reply && !conn.assured,
         dead: false,
         snat_port_any: None,
+        masqueraded: if snat { masq_index(ns, conn) } else { None },
         ports: None,
         marked: false,
         drew: false,
     }
+}
+
+/// No list shows it, but it may be that of the link with the address.
+fn masq_index(ns: &Netns, conn: &conn::Conn) -> Option<u32> {
+    let links = ns.links.as_ref().ok()?;
+    links.holding(conn.reply.dst).map(|link| link.index)
 }
 
 /// `IPS_SRC_NAT`, `IPS_DST_NAT`: no list shows them, but the tuples do. Of an echo the source's side has changed the number.

@@ -9,7 +9,7 @@ use super::nf_hook::Links;
 use crate::engine::Engine;
 use crate::reason::{DropReason, Stage};
 use crate::route::inet_select_addr;
-use crate::skb::{CtInfo, EPHEMERAL, L4, Skb, Tuple};
+use crate::skb::{CtInfo, CtRef, EPHEMERAL, L4, Skb, Tuple};
 use crate::state::Conn;
 use crate::trace::Detail;
 use netwhy_model::family::{bits, mask};
@@ -66,9 +66,21 @@ pub(crate) fn nf_nat_inet_fn<'a>(
         }
         eng.conns[ct.entry].drew |= eng.oracle.choices() > choices;
         eng.conns[ct.entry].marked |= mark != skb.mark;
+    } else if hook == Hook::PostRouting && oif_changed(eng, ct, links) {
+        eng.conns[ct.entry].dead = true;
+        eng.drop(ns, skb, Stage::NfHookSlow, DropReason::NetfilterDrop);
+        return false;
     }
     nf_nat_packet(eng, ns, hook, skb);
     true
+}
+
+/// `nf_nat_oif_changed()`: what was masqueraded for one link must not leave by another. Of a recorded connection it is not
+/// known whether MASQUERADE or SNAT chose its source.
+fn oif_changed(eng: &mut Engine<'_>, ct: CtRef, links: Links) -> bool {
+    let conn = &eng.conns[ct.entry];
+    let moved = !ct.reply && conn.masqueraded.is_some_and(|index| index != links.oif);
+    moved && (conn.recorded.is_none() || eng.oracle.state())
 }
 
 fn is_redirect(skb: &Skb) -> bool {
@@ -219,6 +231,7 @@ fn icmp_reply_translation(eng: &mut Engine<'_>, ns: &Netns, hook: Hook, skb: &mu
         } else {
             inner.src = other.src;
             inner.sport = other.sport;
+            skb.dport_any = None;
             if inner.proto == 1 {
                 inner.dport = inner.sport;
             }
@@ -251,12 +264,12 @@ pub(crate) fn nat_target<'a>(
     links: Links,
 ) -> bool {
     match target {
-        Target::Dnat(range) => setup_dst(eng, skb, range),
+        Target::Dnat(range) => setup_dst(eng, ns, skb, range),
         Target::Snat(range) => setup_src(eng, skb, range),
         Target::Redirect { ports, random } => {
             let addr = redirect_addr(ns, hook, links);
             let Some(addr) = addr else { return false };
-            setup_dst(eng, skb, &to_one(addr, *ports, *random));
+            setup_dst(eng, ns, skb, &to_one(addr, *ports, *random));
         }
         Target::Netmap(net) => {
             let src = manip_is_src(hook);
@@ -266,7 +279,7 @@ pub(crate) fn nat_target<'a>(
             if src {
                 setup_src(eng, skb, &range);
             } else {
-                setup_dst(eng, skb, &range);
+                setup_dst(eng, ns, skb, &range);
             }
         }
         // nf_nat_masquerade_ipv4(): nobody is not hidden.
@@ -276,6 +289,9 @@ pub(crate) fn nat_target<'a>(
                 return false;
             };
             setup_src(eng, skb, &to_one(addr, *ports, *random));
+            if let Some(ct) = skb.ct {
+                eng.conns[ct.entry].masqueraded = Some(links.oif);
+            }
         }
         _ => {}
     }
@@ -318,13 +334,13 @@ fn best_addr(eng: &mut Engine<'_>, (first, last): (IpAddr, IpAddr)) -> IpAddr {
     family.addr(bits(first) + taken * family.step())
 }
 
-/// `get_unique_tuple()` of a destination: a port of the range stays, any other becomes its first.
-fn setup_dst(eng: &mut Engine<'_>, skb: &Skb, range: &NatRange) {
+/// `get_unique_tuple()` of a destination.
+fn setup_dst(eng: &mut Engine<'_>, ns: &Netns, skb: &Skb, range: &NatRange) {
     let Some(ct) = skb.ct else { return };
     let addr = range.addrs.map(|a| best_addr(eng, a));
     let (proto, port) = (eng.conns[ct.entry].orig.proto, eng.conns[ct.entry].reply.sport);
     let ports = range.ports.filter(|_| proto != 1);
-    let new = ports.map(|ports| dst_port(eng, port, ports, range));
+    let new = ports.map(|ports| dst_port(eng, ns, ct.entry, addr, ports, range));
     let drawn = drawn_from(eng);
     let conn = &mut eng.conns[ct.entry];
     let old = (conn.reply.src, conn.reply.sport);
@@ -339,17 +355,36 @@ fn setup_dst(eng: &mut Engine<'_>, skb: &Skb, range: &NatRange) {
     conn.dst_done = true;
 }
 
-/// `nf_nat_l4proto_unique_tuple()` of a destination.
-fn dst_port(eng: &mut Engine<'_>, port: u16, (low, high): Ports, range: &NatRange) -> u16 {
+/// `nf_nat_l4proto_unique_tuple()` of a destination: a port of the range stays, any other becomes its first; where another
+/// connection's answers look the same, the next one that is free.
+fn dst_port(
+    eng: &mut Engine<'_>,
+    ns: &Netns,
+    entry: usize,
+    addr: Option<IpAddr>,
+    (low, high): Ports,
+    range: &NatRange,
+) -> u16 {
+    let mut reply = eng.conns[entry].reply;
+    reply.src = addr.unwrap_or(reply.src);
+    let is_free = |eng: &Engine<'_>, port: u16| {
+        let like = Tuple { sport: port, ..reply };
+        !nf_conntrack_tuple_taken(eng, ns, entry, like)
+    };
     let size = u32::from(high.saturating_sub(low)) + 1;
     let off = match range.base {
-        Some(base) => u32::from(port.wrapping_sub(base)) % size,
+        Some(base) => u32::from(reply.sport.wrapping_sub(base)) % size,
         None if range.random => eng.oracle.one_of(size.min(RANGE_MAX)) as u32,
-        None if (low..=high).contains(&port) => return port,
+        None if (low..=high).contains(&reply.sport) && (size == 1 || is_free(eng, reply.sport)) => return reply.sport,
         None => 0,
     };
-    low.saturating_add(off as u16)
+    let mut ports = (off..off + size.min(NF_NAT_MAX_ATTEMPTS)).map(|at| low.saturating_add((at % size) as u16));
+    let first = low.saturating_add(off as u16);
+    ports.find(|port| is_free(eng, *port)).unwrap_or(first)
 }
+
+/// Ports that are tried.
+const NF_NAT_MAX_ATTEMPTS: u32 = 128;
 
 /// `get_unique_tuple()` of a source: what lies in the range stays as it is.
 fn setup_src(eng: &mut Engine<'_>, skb: &Skb, range: &NatRange) {

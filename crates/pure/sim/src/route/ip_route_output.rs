@@ -41,6 +41,17 @@ pub(crate) fn ip_route_output<'a>(
     if key.src.is_some_and(|s| s.is_multicast() || is_broadcast(s)) {
         return Err(RouteError::Errno(Errno::Inval));
     }
+    // What is for many leaves by the link with the sender's address, whatever the routes say.
+    let many = key.dst.is_ipv4() && key.dst.is_multicast() || is_broadcast(key.dst);
+    if let Some(src) = key.src.filter(|_| many) {
+        let links = ns.links.as_ref().map_err(|gap| RouteError::Unknown(*gap))?;
+        let link = links.holding(src).ok_or(RouteError::Errno(Errno::NetUnreach))?;
+        let kind = match is_broadcast(key.dst) {
+            true => DstKind::Broadcast,
+            false => DstKind::Output,
+        };
+        return Ok((Dst::host(kind, link.index), src));
+    }
     let fib_key = FibKey {
         src: key.src.unwrap_or(Family::of(key.dst).any()),
         dst: key.dst,

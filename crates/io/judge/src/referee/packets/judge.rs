@@ -4,6 +4,7 @@ use super::node::{Node, Reaction};
 use super::packet::Packet;
 use netwhy_sim::arrival::{Arrival, Event, Frame, Known, Reaction as Model, react};
 use netwhy_sim::{DropReason, Options, Stage};
+use netwhy_wire::Tuple;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr};
@@ -303,6 +304,8 @@ fn alike(model: &Frame, kernel: &Frame) -> bool {
         (Some(m), Some(k)) if !matches!(m.proto.0, 1 | 6 | 17) => {
             m.src == k.src && m.dst == k.dst && m.proto == k.proto
         }
+        // Of an error, the port that it quotes.
+        (Some(m), Some(k)) if model.dport_any => Tuple { sport: k.sport, ..*m } == *k,
         (m, k) => m == k,
     };
     port && quoted

@@ -100,8 +100,6 @@ impl Node {
             lines.iter().filter_map(|l| l.strip_prefix(head.as_str())).collect()
         };
         let (nft, legacy) = (of("iptables"), of("legacy"));
-        // Those of the rules before too: they have seen errors about what waited for a neighbour.
-        self.changes |= lines.iter().any(|l| l.contains(" -j SET "));
         self.restore("iptables-nft-restore", &nft)?;
         if self.legacy || !legacy.is_empty() {
             self.legacy = true;
@@ -109,6 +107,9 @@ impl Node {
         }
         self.read_rules()?;
         self.look(drops)?;
+        // What the rules before have added too.
+        self.forget_elements()?;
+        self.changes = lines.iter().any(|l| l.contains(" -j SET "));
         self.forget_elements()
     }
 
@@ -133,7 +134,7 @@ impl Node {
 
     fn forget_elements(&self) -> Result<(), String> {
         match self.changes {
-            true => self.run(&["ipset", "flush", CHANGED], "").map(drop),
+            true => self.netfilter.flush_set(CHANGED).map_err(|e| format!("{CHANGED}: {e}")),
             false => Ok(()),
         }
     }
@@ -143,9 +144,8 @@ impl Node {
     /// # Errors
     /// A command fails.
     pub fn unlearn(&self, lines: &[String]) -> Result<(), String> {
-        for state in ["reachable", "stale", "delay", "probe"] {
-            self.run(&["ip", "neigh", "flush", "nud", state], "")?;
-        }
+        let flush = ["reachable", "stale", "delay", "probe"].map(|state| format!("neigh flush nud {state}\n"));
+        self.run(&["ip", "-batch", "-"], &flush.concat())?;
         let given: Vec<&str> = lines
             .iter()
             .filter_map(|l| l.strip_prefix("n bridge fdb add "))

@@ -2,7 +2,7 @@
 
 use super::{listener, ns_mut, route};
 use crate::cluster::{Cluster, Netns, NetnsId};
-use crate::link::{Ifaddr, Link, LinkKind};
+use crate::link::{Ifaddr, Link, LinkKind, PortState};
 use netwhy_wire::Proto;
 use std::sync::Arc;
 
@@ -49,6 +49,9 @@ fn follow(ns: &mut Netns, old: &Link, new: &Link) {
     } else {
         route::add_addresses(ns, new, &only(new, old));
     }
+    if let (LinkKind::Bridge { .. }, true) = (&new.kind, old.up != new.up) {
+        bridge_ports(ns, new);
+    }
     if old.up && !new.up {
         route::link_down(ns, new);
         forget_neighbours(ns, new.index);
@@ -60,6 +63,29 @@ fn follow(ns: &mut Netns, old: &Link, new: &Link) {
     }
     if let (LinkKind::Vxlan(vxlan), true) = (&new.kind, old.up != new.up) {
         tunnel_socket(ns, vxlan.port, new.up);
+    }
+}
+
+/// `br_stp_enable_bridge()`, `br_stp_disable_bridge()`: the ports follow the bridge.
+fn bridge_ports(ns: &mut Netns, bridge: &Link) {
+    let Ok(links) = &mut ns.links else { return };
+    let links = Arc::make_mut(links);
+    let ports: Vec<u32> = links
+        .iter()
+        .filter(|l| l.master == Some(bridge.index))
+        .map(|l| l.index)
+        .collect();
+    for index in ports {
+        if let Some(link) = links.get_mut(index) {
+            let forwards = bridge.up && link.up && link.carrier;
+            if let Some(port) = &mut link.port {
+                port.state = if forwards {
+                    PortState::Forwarding
+                } else {
+                    PortState::Closed
+                };
+            }
+        }
     }
 }
 

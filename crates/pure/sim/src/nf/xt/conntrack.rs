@@ -26,7 +26,10 @@ pub(super) fn conntrack(eng: &mut Engine<'_>, want: &Conntrack, skb: &Skb) -> Hi
     };
     let conn = &eng.conns[ct.entry];
     let (mut o, mut r) = (conn.orig, conn.reply);
-    let any = conn.snat_port_any.filter(|_| o.proto != ICMP);
+    // Of an echo and its kin the number is drawn, which only the answers have.
+    let drawn = conn.snat_port_any;
+    let any = drawn.filter(|_| o.proto != ICMP);
+    let any_back = drawn.filter(|_| o.proto == ICMP && eng.watch.is_some());
     if o.proto == ICMP {
         // nf_ct_tuple: the type and code stand where a destination port does; invmap[] gives those of the answer.
         let (kind, code) = conn.icmp;
@@ -40,8 +43,7 @@ pub(super) fn conntrack(eng: &mut Engine<'_>, want: &Conntrack, skb: &Skb) -> Hi
         && all(want.orig_dst.as_ref(), |n| n.contains(&o.dst))
         && all(want.orig_dport.as_ref(), inside(o.dport))
         && all(want.reply_src.as_ref(), |n| n.contains(&r.src))
-        && all(want.reply_dst.as_ref(), |n| n.contains(&r.dst))
-        && all(want.reply_sport.as_ref(), inside(r.sport));
+        && all(want.reply_dst.as_ref(), |n| n.contains(&r.dst));
     if !hit {
         return Hit::No;
     }
@@ -51,10 +53,13 @@ pub(super) fn conntrack(eng: &mut Engine<'_>, want: &Conntrack, skb: &Skb) -> Hi
     if !all(want.status.as_ref(), |bits| bits & status(eng, ct) != 0) {
         return Hit::No;
     }
-    let chosen = |eng: &mut Engine<'_>, port: u16, want: Option<&Not<Ports>>| {
+    let chosen = |eng: &mut Engine<'_>, port: u16, any: Option<Ports>, want: Option<&Not<Ports>>| {
         want.is_none_or(|w| port_hit(eng, port, any, w.value).not(w.not) == Hit::Yes)
     };
-    if !chosen(eng, o.sport, want.orig_sport.as_ref()) || !chosen(eng, r.dport, want.reply_dport.as_ref()) {
+    if !chosen(eng, o.sport, any, want.orig_sport.as_ref())
+        || !chosen(eng, r.dport, any, want.reply_dport.as_ref())
+        || !chosen(eng, r.sport, any_back, want.reply_sport.as_ref())
+    {
         return Hit::No;
     }
     // How long an entry lives on depends on when it was last used.

@@ -109,7 +109,8 @@ pub(super) fn key(ns: &Netns, set: &IpSet, dirs: SetDirs, skb: &Skb, links: Link
             Dim::AnyPort | Dim::Set => return None,
             Dim::Mac => {
                 key.mac = if src { skb.eth_src.0 } else { skb.eth_dst.0 };
-                if key.mac == [0; 6] || !has_ethernet(ns, links) {
+                // The header that it came with is still there after routing.
+                if key.mac == [0; 6] || links.iif != 0 && !has_ethernet(ns, links) {
                     return None;
                 }
             }

@@ -84,8 +84,11 @@ fn find(eng: &Engine<'_>, ns: &Netns, skb: &Skb, links: Links) -> Result<Option<
         let orig = eng.conns[ct.entry].orig;
         (tuple.dst, tuple.dport) = (orig.src, orig.sport);
     }
+    // Before an observer the server answers with cookies: until it is acknowledged there is no socket.
+    let cookies = eng.watch.is_some();
     let server = |s: &crate::state::Server| {
         s.netns == ns.id
+            && (s.accepted || !cookies)
             && s.proto == tuple.proto
             && s.local == (tuple.dst, tuple.dport)
             && s.peer == (tuple.src, tuple.sport)

@@ -31,8 +31,11 @@ pub(in crate::nf) fn tcpmss<'a>(eng: &mut Engine<'a>, ns: &'a Netns, mss: Option
     let new = match mss {
         Some(mss) => mss,
         None => {
-            let there = skb.route.and_then(|dst| dst_mtu(ns, &dst)).unwrap_or(u32::MAX);
-            let mtu = there.min(reverse_mtu(eng, ns, skb));
+            let there = match skb.route {
+                Some(dst) => dst_mtu(ns, &dst),
+                None => fake_mtu(ns, skb),
+            };
+            let mtu = there.unwrap_or(u32::MAX).min(reverse_mtu(eng, ns, skb));
             if mtu <= HEADERS_LEN {
                 return false;
             }
@@ -57,6 +60,13 @@ fn has_data(skb: &Skb) -> bool {
     const OFFSET_AT: usize = 32;
     let header = skb.raw.as_ref().and_then(|raw| raw.get(OFFSET_AT));
     header.is_some_and(|byte| IP_LEN + u32::from(byte >> 4) * 4 < skb.len)
+}
+
+/// `br_nf_core.c: fake_mtu()`: what only passes a bridge has the bridge's own.
+fn fake_mtu(ns: &Netns, skb: &Skb) -> Option<u32> {
+    let links = ns.links.as_ref().ok()?;
+    let bridge = links.get(skb.physin?)?.master?;
+    links.get(bridge).map(|l| l.mtu)
 }
 
 /// `tcpmss_reverse_mtu()`: of the route back to the source.
