@@ -81,16 +81,10 @@ pub(super) fn icmp_error(
     } else {
         Family::Inet.any()
     };
-    // ip_route_output_key_hash_rcu(): to nobody is to oneself.
-    let (src, dst) = match (src.is_unspecified(), cause.src.is_unspecified()) {
-        (true, true) => (Family::Inet.loopback(), Family::Inet.loopback()),
-        (false, true) => (src, src),
-        (_, false) => (src, cause.src),
-    };
     let id = cause.ports().map_or(0, |p| p.0);
     let mut error = Skb::new(
         src,
-        dst,
+        cause.src,
         L4::Icmp {
             kind,
             code,

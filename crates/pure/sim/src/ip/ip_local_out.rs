@@ -12,6 +12,7 @@ use crate::skb::{L4, Skb};
 use crate::sock::advertise_mss;
 use netwhy_model::Netns;
 use netwhy_model::netfilter::Hook;
+use std::net::{IpAddr, Ipv4Addr};
 
 pub(crate) fn ip_local_out<'a>(eng: &mut Engine<'a>, ns: &'a Netns, mut skb: Skb) {
     if skb.route.is_none() && !route(eng, ns, &mut skb) {
@@ -63,6 +64,13 @@ pub(crate) fn ip_route_me_harder<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: &
 }
 
 fn route<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: &mut Skb) -> bool {
+    // ip_route_output_key_hash_rcu(): to nobody is to oneself.
+    if skb.dst == IpAddr::V4(Ipv4Addr::UNSPECIFIED) {
+        if skb.src.is_unspecified() {
+            skb.src = Ipv4Addr::LOCALHOST.into();
+        }
+        skb.dst = skb.src;
+    }
     let key = OutputKey {
         src: Some(skb.src).filter(|s| !s.is_unspecified()),
         dst: skb.dst,

@@ -60,9 +60,11 @@ pub(crate) fn nf_nat_inet_fn<'a>(
         if !run_chains(eng, ns, hook, skb, links, chains) {
             return false;
         }
-        set_done(eng, ct.entry, src);
-        if src || eng.conns[ct.entry].orig.proto == ICMP {
-            get_unique_tuple(eng, ns, ct.entry, src);
+        if !is_confirmed(eng, ct) {
+            set_done(eng, ct.entry, src);
+            if src || eng.conns[ct.entry].orig.proto == ICMP {
+                get_unique_tuple(eng, ns, ct.entry, src);
+            }
         }
         eng.conns[ct.entry].drew |= eng.oracle.choices() > choices;
         eng.conns[ct.entry].marked |= mark != skb.mark;
@@ -73,6 +75,11 @@ pub(crate) fn nf_nat_inet_fn<'a>(
     }
     nf_nat_packet(eng, ns, hook, skb);
     true
+}
+
+/// `nf_nat_setup_info()`: what is confirmed, as a flooded frame is before the host gets it, is not translated any more.
+fn is_confirmed(eng: &Engine<'_>, ct: CtRef) -> bool {
+    eng.conns[ct.entry].confirmed
 }
 
 /// `nf_nat_oif_changed()`: what was masqueraded for one link must not leave by another. Of a recorded connection it is not
@@ -336,7 +343,9 @@ fn best_addr(eng: &mut Engine<'_>, (first, last): (IpAddr, IpAddr)) -> IpAddr {
 
 /// `get_unique_tuple()` of a destination.
 fn setup_dst(eng: &mut Engine<'_>, ns: &Netns, skb: &Skb, range: &NatRange) {
-    let Some(ct) = skb.ct else { return };
+    let Some(ct) = skb.ct.filter(|ct| !is_confirmed(eng, *ct)) else {
+        return;
+    };
     let addr = range.addrs.map(|a| best_addr(eng, a));
     let (proto, port) = (eng.conns[ct.entry].orig.proto, eng.conns[ct.entry].reply.sport);
     let ports = range.ports.filter(|_| proto != 1);
@@ -388,7 +397,9 @@ const NF_NAT_MAX_ATTEMPTS: u32 = 128;
 
 /// `get_unique_tuple()` of a source: what lies in the range stays as it is.
 fn setup_src(eng: &mut Engine<'_>, skb: &Skb, range: &NatRange) {
-    let Some(ct) = skb.ct else { return };
+    let Some(ct) = skb.ct.filter(|ct| !is_confirmed(eng, *ct)) else {
+        return;
+    };
     let conn = &eng.conns[ct.entry];
     let old = (conn.reply.dst, conn.reply.dport);
     let ports = range.ports.filter(|_| conn.orig.proto != 1);

@@ -179,7 +179,8 @@ impl Order {
 
     /// One of them has run: whether it was the last, ended the walk, and did anything to what another one sees.
     pub fn ran(&mut self, eng: &mut Engine<'_>, last: bool, ended: bool, changed: bool) {
-        if self.reversed || if last { changed && !ended } else { changed || ended } {
+        // An observer reads the counters of the rules too.
+        if eng.watch.is_some() || self.reversed || if last { changed && !ended } else { changed || ended } {
             eng.oracle.gap(self.question, 2);
         }
     }

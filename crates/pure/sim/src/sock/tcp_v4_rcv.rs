@@ -94,6 +94,8 @@ fn answer(eng: &mut Engine<'_>, ns: &Netns, skb: &Skb, flags: u8, main: bool, he
     if flags & tcp::RST != 0 {
         // tcp_v4_send_reset(): what came decides.
         back.tos = skb.tos & !INET_ECN_MASK;
+        // To nobody it goes to the host itself, by a checksum that says nobody.
+        back.flaw = skb.src.is_unspecified().then_some(Flaw::Checksum);
     }
     back.reply = !skb.reply;
     eng.begin(ns, &mut back);
@@ -126,7 +128,7 @@ fn reset(eng: &mut Engine<'_>, ns: &Netns, skb: &Skb, flags: u8) {
 /// `tcp_v4_send_reset()`: only to what was sent to this host alone; it acknowledges what did not acknowledge itself.
 /// `ip_send_unicast_reply()` gives it the socket that refused, if one did.
 fn send_reset(eng: &mut Engine<'_>, ns: &Netns, skb: &Skb, flags: u8, held: bool) {
-    if flags & tcp::RST != 0 || skb.is_broadcast() {
+    if flags & tcp::RST != 0 || skb.is_broadcast() && !held {
         return;
     }
     eng.note(ns, skb, Detail::Reject { icmp: None });

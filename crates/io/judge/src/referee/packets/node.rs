@@ -188,6 +188,10 @@ impl Node {
             let head = format!("-t {table} ");
             let own: Vec<&str> = lines.iter().filter_map(|l| l.strip_prefix(head.as_str())).collect();
             text += &format!("*{table}\n");
+            // Without a chain of its own the kernel does not translate at all, and the text that is read back hides it.
+            if table == "nat" && !own.is_empty() && !own.iter().any(|l| l.starts_with("-P ")) {
+                text += ":PREROUTING ACCEPT [0:0]\n";
+            }
             for line in &own {
                 match line.split_whitespace().collect::<Vec<_>>().as_slice() {
                     ["-P", chain, policy] => text += &format!(":{chain} {policy} [0:0]\n"),
