@@ -4,7 +4,7 @@ use netwhy_model::{Cluster, NetnsId};
 use netwhy_sim::{Flow, Options, trace};
 use netwhy_view::FlowAnswer;
 use serde::{Deserialize, Serialize};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// A question. Other keys of the line are ignored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,8 +57,8 @@ impl Question {
     pub fn flow(&self, cluster: &Cluster) -> Result<Flow, String> {
         let from = source(cluster, &self.from)?;
         let ip = &self.to_ip;
-        let dst: Ipv4Addr = ip.parse().map_err(|_| format!("{ip}: IPv6 is not modelled"))?;
-        Ok(Flow::new(from, protocol(&self.proto)?, dst.into(), self.to_port))
+        let dst: IpAddr = ip.parse().map_err(|_| format!("{ip}: no address"))?;
+        Ok(Flow::new(from, protocol(&self.proto)?, dst, self.to_port))
     }
 
     /// The answer of the simulator, as the contract has it.

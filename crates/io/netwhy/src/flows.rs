@@ -8,7 +8,7 @@ use netwhy_model::Cluster;
 use netwhy_sim::{Flow, Options, trace};
 use netwhy_view::FlowAnswer;
 use serde::Deserialize;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// A question of the file; other keys are ignored.
 #[derive(Deserialize)]
@@ -54,8 +54,8 @@ impl Question {
         let proto = protocol(&self.proto)?;
         let (addr, port) = match (&self.to_ip, &self.to) {
             (Some(ip), _) => {
-                let addr: Ipv4Addr = ip.parse().map_err(|_| format!("{ip}: IPv6 is not modelled"))?;
-                (addr.into(), self.to_port)
+                let addr: IpAddr = ip.parse().map_err(|_| format!("{ip}: no address"))?;
+                (addr, self.to_port)
             }
             (None, Some(name)) => {
                 let to = names::target(cluster, name, namespace, proto)?;

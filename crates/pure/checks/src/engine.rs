@@ -7,7 +7,7 @@ use crate::promise::{Promise, PromiseKind, Strength};
 use crate::registry::{CHECKS, UNEXPLAINED};
 use crate::report::{Coverage, Finding, Report, Severity};
 use crate::verdict::{Verdict, judge};
-use netwhy_model::{Cluster, GapId, NetnsId};
+use netwhy_model::{Cluster, Family, GapId, NetnsId};
 use netwhy_reach::Classes;
 use netwhy_sim::trace::Assumption;
 use netwhy_sim::{End, Flow, Options, trace};
@@ -226,7 +226,7 @@ pub fn asked(cluster: &Cluster, flow: Flow) -> Promise {
             .iter()
             .find(|p| p.port == vip.service.port && p.protocol == vip.service.protocol);
         let ends = port
-            .map(|p| netwhy_intent::Endpoints::of(cluster, service, p))
+            .map(|p| netwhy_intent::Endpoints::of(cluster, service, p, Family::of(flow.dst)))
             .unwrap_or_default();
         promise.receivers = ends
             .backends

@@ -18,11 +18,15 @@ pub fn promises(cluster: &Cluster, classes: &Classes) -> Promises {
         out: Promises::default(),
     };
     owed.missing_lists();
-    owed.pods_alone();
-    owed.pod_to_pod();
+    for family in Family::ALL {
+        owed.pods_alone(family);
+        owed.pod_to_pod(family);
+    }
     owed.services();
-    owed.node_ports();
-    owed.host_ports();
+    for family in Family::ALL {
+        owed.node_ports(family);
+        owed.host_ports(family);
+    }
     owed.missing_pods();
     owed.out
 }
@@ -50,7 +54,8 @@ impl<'a> Owed<'a> {
         self.cluster.api.pod(namespace, name)
     }
 
-    fn pods(&self) -> Vec<Spokesman<'a>> {
+    /// Those that have an address of a family.
+    fn pods(&self, family: Family) -> Vec<Spokesman<'a>> {
         let classes = self.classes.list.iter().filter(|c| c.kind == ClassKind::Pods);
         classes
             .filter_map(|class| {
@@ -60,7 +65,7 @@ impl<'a> Owed<'a> {
                     class,
                     pod,
                     id,
-                    addr: *pod.ips.first()?,
+                    addr: of(&pod.ips, family)?,
                 })
             })
             .collect()
@@ -113,9 +118,10 @@ impl<'a> Owed<'a> {
     }
 
     /// A TCP port that somebody listens on, else a declared one, else any.
-    fn tcp_port(&self, id: NetnsId, pod: &Pod) -> u16 {
+    fn tcp_port(&self, id: NetnsId, pod: &Pod, family: Family) -> u16 {
         let sockets = self.cluster.ns(id).sockets.as_ref().ok();
-        let mut listeners = sockets.into_iter().flat_map(|s| &s.list).filter(|s| s.protocol == 6);
+        let listeners = sockets.into_iter().flat_map(|s| &s.list).filter(|s| s.protocol == 6);
+        let mut listeners = listeners.filter(|s| s.family.is_none_or(|f| f == family));
         let listening = listeners
             .find(|s| s.addr.is_none_or(|a| pod.ips.contains(&a)))
             .map(|s| s.port);
@@ -150,14 +156,14 @@ impl<'a> Owed<'a> {
     }
 
     /// What concerns one pod: over its `lo`, from its node, and out of the cluster.
-    fn pods_alone(&mut self) {
+    fn pods_alone(&mut self, family: Family) {
         let outside: Vec<(NetnsId, IpAddr)> = self
             .outside()
             .into_iter()
-            .filter_map(|id| Some((id, self.address(id)?)))
+            .filter_map(|id| Some((id, self.address(id, family)?)))
             .collect();
-        for s in self.pods() {
-            let port = self.tcp_port(s.id, s.pod);
+        for s in self.pods(family) {
+            let port = self.tcp_port(s.id, s.pod, family);
             let members = s.class.members.len();
             let arrives = |kind, flow| Promise {
                 members,
@@ -166,7 +172,7 @@ impl<'a> Owed<'a> {
             };
             self.owe(arrives(
                 PromiseKind::Loopback,
-                Flow::new(s.id, 6, Family::Inet.loopback(), port),
+                Flow::new(s.id, 6, family.loopback(), port),
             ));
             if let Some(host) = self.cluster.node(&s.class.node).and_then(|n| n.host) {
                 self.owe(arrives(PromiseKind::NodeToPod, Flow::new(host, 6, s.addr, port)));
@@ -183,8 +189,8 @@ impl<'a> Owed<'a> {
         }
     }
 
-    fn pod_to_pod(&mut self) {
-        let pods = self.pods();
+    fn pod_to_pod(&mut self, family: Family) {
+        let pods = self.pods(family);
         for from in &pods {
             for to in &pods {
                 let same = from.id == to.id;
@@ -196,9 +202,9 @@ impl<'a> Owed<'a> {
                 let Some((id, pod)) = receiver.and_then(|id| Some((id, self.pod_of(id)?))) else {
                     continue;
                 };
-                let Some(dst) = pod.ips.first() else { continue };
+                let Some(dst) = of(&pod.ips, family) else { continue };
                 let others = to.class.members.len() - usize::from(same);
-                let flow = Flow::new(from.id, 6, *dst, self.tcp_port(id, pod));
+                let flow = Flow::new(from.id, 6, dst, self.tcp_port(id, pod, family));
                 self.owe(Promise {
                     members: from.class.members.len() * others,
                     seen_client: Some(from.addr),
@@ -228,8 +234,12 @@ impl<'a> Owed<'a> {
             } else if !matches!(port.protocol, 6 | 17) {
                 self.refuse("SCTP is not modelled", clients.len());
             } else {
-                let ends = Endpoints::of(cluster, service, port);
+                let family = Family::of(vip.addr);
+                let ends = Endpoints::of(cluster, service, port, family);
                 for (from, class) in &clients {
+                    if self.address(*from, family).is_none() {
+                        continue;
+                    }
                     let flow = Flow::new(*from, port.protocol, vip.addr, vip.port);
                     let backends = wanted(service.internal_local, &ends, &class.node);
                     self.service(
@@ -280,27 +290,40 @@ impl<'a> Owed<'a> {
     }
 
     /// The first global address of a namespace.
-    fn address(&self, id: NetnsId) -> Option<IpAddr> {
+    fn address(&self, id: NetnsId, family: Family) -> Option<IpAddr> {
         let links = self.cluster.ns(id).links.as_ref().ok()?;
-        let mut addrs = links.iter().flat_map(|l| &l.addrs);
+        let mut addrs = links.iter().flat_map(|l| l.addrs_of(family));
         addrs.find(|a| a.scope == 0 && !a.addr.is_loopback()).map(|a| a.addr)
     }
 
-    fn node_ports(&mut self) {
+    fn node_ports(&mut self, family: Family) {
         let cluster = self.cluster;
         let outside = self.outside();
-        for service in cluster.api.services.iter().flatten().filter(|s| !s.other_proxy) {
+        let has = |s: &&Service| of(&s.cluster_ips, family).is_some();
+        for service in cluster
+            .api
+            .services
+            .iter()
+            .flatten()
+            .filter(|s| !s.other_proxy)
+            .filter(has)
+        {
             for port in service
                 .ports
                 .iter()
                 .filter(|p| p.node_port != 0 && matches!(p.protocol, 6 | 17))
             {
-                let ends = Endpoints::of(cluster, service, port);
+                let ends = Endpoints::of(cluster, service, port, family);
                 for node in cluster.nodes.iter().filter(|n| n.host.is_some()) {
-                    let Some(ip) = node.internal_ips.first() else { continue };
+                    let Some(ip) = of(&node.internal_ips, family) else {
+                        continue;
+                    };
                     let backends = wanted(service.external_local, &ends, &node.name);
                     for from in &outside {
-                        let flow = Flow::new(*from, port.protocol, *ip, port.node_port);
+                        if self.address(*from, family).is_none() {
+                            continue;
+                        }
+                        let flow = Flow::new(*from, port.protocol, ip, port.node_port);
                         self.service(PromiseKind::NodePort, flow, 1, &backends, (service, port));
                     }
                 }
@@ -308,12 +331,13 @@ impl<'a> Owed<'a> {
         }
     }
 
-    fn host_ports(&mut self) {
+    fn host_ports(&mut self, family: Family) {
         let cluster = self.cluster;
         let outside = self.outside();
         for pod in cluster.api.pods.iter().flatten().filter(|p| !p.host_network && p.ready) {
             let Some(node) = cluster.node(&pod.node) else { continue };
-            let (Some(ip), Some(to)) = (node.internal_ips.first(), cluster.pod_netns(&pod.namespace, &pod.name)) else {
+            let ends = (of(&node.internal_ips, family), of(&pod.ips, family));
+            let ((Some(ip), Some(_)), Some(to)) = (ends, cluster.pod_netns(&pod.namespace, &pod.name)) else {
                 continue;
             };
             for port in pod
@@ -322,7 +346,10 @@ impl<'a> Owed<'a> {
                 .filter(|p| p.host_port != 0 && matches!(p.protocol, 6 | 17))
             {
                 for from in &outside {
-                    let flow = Flow::new(*from, port.protocol, *ip, port.host_port);
+                    if self.address(*from, family).is_none() {
+                        continue;
+                    }
+                    let flow = Flow::new(*from, port.protocol, ip, port.host_port);
                     let promise = Promise::new(PromiseKind::HostPort, Strength::Api, flow, vec![to]);
                     self.owe(Promise {
                         arrival: true,
@@ -342,6 +369,11 @@ impl<'a> Owed<'a> {
         let services = netwhy_intent::services::cluster_ips(self.cluster).count();
         self.unread("the pod's network namespace is not in the snapshot", missing * services);
     }
+}
+
+/// The first address of a family.
+fn of(list: &[IpAddr], family: Family) -> Option<IpAddr> {
+    list.iter().copied().find(|addr| Family::of(*addr) == family)
 }
 
 /// Backends that a node must use: only its own under a `Local` policy.

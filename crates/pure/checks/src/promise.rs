@@ -3,7 +3,7 @@
 use netwhy_intent::{Backend, ServicePortRef};
 use netwhy_model::{Cluster, GapId, NetnsId};
 use netwhy_sim::Flow;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// What kind of promise it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -89,7 +89,7 @@ impl Promise {
             (_, Some(r)) if !matches!(self.kind, PromiseKind::NodePort | PromiseKind::HostPort) => {
                 cluster.ns(*r).kind.to_string()
             }
-            _ => format!("{}:{}", self.flow.dst, self.flow.dport),
+            _ => SocketAddr::new(self.flow.dst, self.flow.dport).to_string(),
         };
         format!("{from} → {to}")
     }

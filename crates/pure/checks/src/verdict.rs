@@ -34,7 +34,10 @@ pub(crate) fn judge(promise: &Promise, trace: &Trace) -> Verdict {
 pub(crate) fn holds(promise: &Promise, o: &Outcome) -> bool {
     let right_receiver = |id| promise.receivers.is_empty() || promise.receivers.contains(&id);
     let refused_by_pod = o.client == ClientSees::Refused
-        && matches!(o.end.stage, Stage::TcpV4Rcv | Stage::UdpRcv)
+        && matches!(
+            o.end.stage,
+            Stage::TcpV4Rcv | Stage::UdpRcv | Stage::TcpV6Rcv | Stage::Udp6LibRcv
+        )
         && o.end.rule.is_none()
         && !o.end.reply
         && right_receiver(o.end.netns);

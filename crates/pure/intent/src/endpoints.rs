@@ -3,8 +3,8 @@
 //! Source: `CategorizeEndpoints()` (`pkg/proxy/topology.go`, Kubernetes 1.36): ready endpoints; where there is none, those that
 //! are serving and terminating; under a `Local` policy only the node's own.
 
-use netwhy_model::Cluster;
 use netwhy_model::api::{Endpoint, Service, ServicePort};
+use netwhy_model::{Cluster, Family};
 use std::net::IpAddr;
 
 /// One backend.
@@ -32,9 +32,9 @@ pub struct Endpoints {
 }
 
 impl Endpoints {
-    /// All backends of a port, whatever the node.
+    /// All backends of a port of one family, whatever the node.
     #[must_use]
-    pub fn of(cluster: &Cluster, service: &Service, port: &ServicePort) -> Endpoints {
+    pub fn of(cluster: &Cluster, service: &Service, port: &ServicePort, family: Family) -> Endpoints {
         let mut found: Vec<(Backend, &Endpoint)> = Vec::new();
         let mut has_slices = false;
         for slice in cluster.api.slices_of(&service.namespace, &service.name) {
@@ -44,7 +44,7 @@ impl Endpoints {
                 .iter()
                 .find(|(name, proto, _)| *name == port.name && *proto == port.protocol);
             let Some((_, _, Some(number))) = number else { continue };
-            for e in &slice.endpoints {
+            for e in slice.endpoints.iter().filter(|e| Family::of(e.addr) == family) {
                 let backend = Backend {
                     addr: e.addr,
                     port: *number,

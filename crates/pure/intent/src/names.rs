@@ -103,16 +103,24 @@ pub fn source(cluster: &Cluster, text: &str, namespace: &str) -> Result<Peer, St
     })
 }
 
+/// An address, of IPv6 also in brackets.
+fn ip(text: &str) -> Option<IpAddr> {
+    let inner = text.strip_prefix('[').and_then(|t| t.strip_suffix(']'));
+    inner.unwrap_or(text).parse().ok()
+}
+
 /// A destination: `svc/NS/NAME[:PORT]`, `pod/NS/NAME[:PORT]`, `node/NAME[:PORT]`, `outside/NAME[:PORT]`, `IP[:PORT]`.
 ///
 /// # Errors
 /// A sentence that says what is wrong.
 pub fn target(cluster: &Cluster, text: &str, namespace: &str, protocol: u8) -> Result<Target, String> {
     let (base, port) = match text.rsplit_once(':') {
+        // An address of IPv6 alone has colons of its own.
+        _ if text.parse::<IpAddr>().is_ok() => (text, None),
         Some((base, port)) => (base, Some(port)),
         None => (text, None),
     };
-    if let Some(addr) = base.parse().ok().filter(IpAddr::is_ipv4) {
+    if let Some(addr) = ip(base) {
         let port = port.map(number).transpose()?;
         let vip = port.and_then(|p| behind(cluster, addr, p, protocol));
         return Ok(Target {
@@ -122,9 +130,6 @@ pub fn target(cluster: &Cluster, text: &str, namespace: &str, protocol: u8) -> R
             vip,
         });
     }
-    if base.contains("::") || base.starts_with('[') {
-        return Err(format!("\"{text}\": IPv6 is not modelled yet"));
-    }
     let parts: Vec<&str> = base.split('/').collect();
     match parts[..] {
         ["svc" | "service" | "services", ns, name] => service(cluster, ns, name, port, protocol),
@@ -132,7 +137,7 @@ pub fn target(cluster: &Cluster, text: &str, namespace: &str, protocol: u8) -> R
         _ => {
             let peer = source(cluster, base, namespace)?;
             let addr =
-                address(cluster, &peer).ok_or_else(|| format!("{} has no IPv4 address in this snapshot", peer.name))?;
+                address(cluster, &peer).ok_or_else(|| format!("{} has no address in this snapshot", peer.name))?;
             let port = port.map(number).transpose()?;
             Ok(Target {
                 name: format!("{}{}", peer.name, port.map_or(String::new(), |p| format!(":{p}"))),
@@ -189,7 +194,7 @@ fn service(cluster: &Cluster, ns: &str, name: &str, port: Option<&str>, protocol
             false if service.kind == "ExternalName" => {
                 format!("service \"{ns}/{name}\" is an alias for {}", service.external_name)
             }
-            false => format!("service \"{ns}/{name}\" has no IPv4 address"),
+            false => format!("service \"{ns}/{name}\" has no address"),
         })?;
     let reference = crate::services::reference(service, found);
     let vip = Vip {
@@ -234,7 +239,7 @@ pub fn address(cluster: &Cluster, peer: &Peer) -> Option<IpAddr> {
         let links = cluster.ns(peer.netns?).links.as_ref().ok()?;
         links
             .iter()
-            .flat_map(|l| &l.addrs)
+            .flat_map(|l| l.addrs.iter().chain(&l.addrs6))
             .find(|a| a.scope == 0 && !a.addr.is_loopback())
             .map(|a| a.addr)
     })

@@ -42,7 +42,7 @@ pub struct Pod {
     pub ready: bool,
     /// Has a deletion time.
     pub deleting: bool,
-    /// `status.podIPs`, IPv4.
+    /// `status.podIPs`.
     pub ips: Vec<IpAddr>,
     /// Container ports.
     pub ports: Vec<ContainerPort>,
@@ -70,13 +70,13 @@ pub struct Service {
     pub name: String,
     /// `spec.type`: ClusterIP, NodePort, LoadBalancer, ExternalName.
     pub kind: String,
-    /// `spec.clusterIPs`, IPv4; empty for headless ones.
+    /// `spec.clusterIPs`; empty for headless ones.
     pub cluster_ips: Vec<IpAddr>,
     /// Headless (`clusterIP: None`).
     pub headless: bool,
-    /// `spec.externalIPs` and load-balancer ingress addresses with `ipMode` VIP, IPv4.
+    /// `spec.externalIPs` and load-balancer ingress addresses with `ipMode` VIP.
     pub external_ips: Vec<IpAddr>,
-    /// Ingress addresses of `status.loadBalancer`, IPv4, with `ipMode` VIP or none.
+    /// Ingress addresses of `status.loadBalancer`, with `ipMode` VIP or none.
     pub lb_ips: Vec<IpAddr>,
     /// Selector; empty for manual endpoints.
     pub selector: BTreeMap<String, String>,
@@ -113,7 +113,7 @@ pub struct ServicePort {
     pub node_port: u16,
 }
 
-/// An EndpointSlice with IPv4 addresses.
+/// An EndpointSlice with addresses of one family.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndpointSlice {
     /// Namespace.
@@ -131,7 +131,7 @@ pub struct EndpointSlice {
 /// An endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
-    /// First IPv4 address (consumers use only the first).
+    /// First address (consumers use only the first).
     pub addr: IpAddr,
     /// `conditions.ready`; absent means true.
     pub ready: bool,
@@ -154,9 +154,9 @@ pub struct ApiNode {
     pub labels: BTreeMap<String, String>,
     /// Annotations on the allow-list.
     pub annotations: BTreeMap<String, String>,
-    /// `status.addresses` InternalIP, IPv4.
+    /// `status.addresses` InternalIP.
     pub internal_ips: Vec<IpAddr>,
-    /// `spec.podCIDRs`, IPv4.
+    /// `spec.podCIDRs`.
     pub pod_cidrs: Vec<ipnet::IpNet>,
     /// Condition Ready is True.
     pub ready: bool,

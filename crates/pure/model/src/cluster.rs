@@ -3,6 +3,7 @@
 use crate::api::Api;
 use crate::conn::Conns;
 use crate::fact::{Fact, Gaps};
+use crate::family::Family;
 use crate::fib::Fib;
 use crate::link::Links;
 use crate::neigh::{Fdb, Neighs};
@@ -65,19 +66,21 @@ pub struct Netns {
     pub dir: String,
     /// Links with their addresses and the configuration that sysctls give them.
     pub links: Fact<Arc<Links>>,
-    /// Rules and routes, IPv4.
+    /// Rules and routes of IPv4.
     pub fib: Fact<Arc<Fib>>,
-    /// Neighbours, IPv4.
+    /// Rules and routes of IPv6.
+    pub fib6: Fact<Arc<Fib>>,
+    /// Neighbours.
     pub neigh: Fact<Arc<Neighs>>,
     /// Forwarding entries of bridges and VXLAN devices.
     pub fdb: Fact<Arc<Fdb>>,
-    /// Netfilter, IPv4.
+    /// Netfilter.
     pub netfilter: Arc<Netfilter>,
     /// Sysctls as read.
     pub sysctl: Fact<Arc<Sysctls>>,
     /// Listeners and bound sockets.
     pub sockets: Fact<Arc<Sockets>>,
-    /// Tracked connections, IPv4.
+    /// Tracked connections.
     pub conns: Fact<Arc<Conns>>,
 }
 
@@ -90,9 +93,9 @@ pub struct Node {
     pub host: Option<NetnsId>,
     /// Namespaces of its pods.
     pub pods: Vec<NetnsId>,
-    /// `status.addresses` of type InternalIP, IPv4.
+    /// `status.addresses` of type InternalIP.
     pub internal_ips: Vec<IpAddr>,
-    /// `spec.podCIDR`s, IPv4.
+    /// `spec.podCIDRs`.
     pub pod_cidrs: Vec<ipnet::IpNet>,
     /// Files of the node by absolute path (`/etc/sysctl.d/99-k8s.conf`), as far as they were recorded; directories that
     /// were read and are empty map to themselves with a trailing slash and an empty text.
@@ -147,6 +150,18 @@ impl Cluster {
 }
 
 impl Netns {
+    /// Rules and routes of a family.
+    ///
+    /// # Errors
+    /// The gap, if they were not read.
+    pub fn fib_of(&self, family: Family) -> Fact<&Fib> {
+        let fib = match family {
+            Family::Inet => &self.fib,
+            Family::Inet6 => &self.fib6,
+        };
+        fib.as_deref().map_err(|gap| *gap)
+    }
+
     /// The member of this namespace that a table stands in. `Table::path` may name another namespace's equal text.
     #[must_use]
     pub fn member_of(&self, table: &Table) -> String {

@@ -4,7 +4,7 @@ use crate::cluster::Netns;
 use crate::fact::GapId;
 use std::net::IpAddr;
 
-/// Connections of a namespace, IPv4.
+/// Connections of a namespace.
 #[derive(Clone, Debug, Default)]
 pub struct Conns {
     /// As listed.

@@ -110,6 +110,8 @@ const WALKED_MAX: usize = 32;
 pub struct Route {
     /// Destination.
     pub dst: ipnet::IpNet,
+    /// Source, of IPv6 (`from`): a subtree of the destination.
+    pub src: Option<ipnet::IpNet>,
     /// TOS, 0 for all.
     pub tos: u8,
     /// Type.
@@ -160,6 +162,8 @@ pub enum RouteKind {
     Broadcast,
     /// Multicast.
     Multicast,
+    /// One of several hosts: taken like an own address.
+    Anycast,
     /// Dropped silently.
     Blackhole,
     /// Host unreachable.
@@ -270,6 +274,7 @@ mod tests {
     fn route(dst: &str, metric: u32) -> Route {
         Route {
             dst: dst.parse().expect("prefix"),
+            src: None,
             tos: 0,
             kind: RouteKind::Unicast,
             metric,

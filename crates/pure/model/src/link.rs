@@ -2,6 +2,7 @@
 
 use crate::cluster::{NetnsId, SegmentId};
 use crate::fact::{Fact, GapId};
+use crate::family::Family;
 use netwhy_wire::Mac;
 use std::net::IpAddr;
 
@@ -14,6 +15,8 @@ pub struct Links {
     index: Vec<u32>,
     /// Configuration under `net.ipv4.conf.all`.
     pub all: IfConf,
+    /// Configuration under `net.ipv6.conf.all`.
+    pub all6: IfConf6,
 }
 
 /// One link.
@@ -43,13 +46,17 @@ pub struct Link {
     pub port: Option<BridgePort>,
     /// IPv4 addresses in the kernel's order.
     pub addrs: Vec<Ifaddr>,
+    /// IPv6 addresses in the kernel's order.
+    pub addrs6: Vec<Ifaddr>,
     /// `net.ipv4.conf.<link>` together with `all`, as the kernel combines them.
     pub conf: IfConf,
+    /// `net.ipv6.conf.<link>`.
+    pub conf6: IfConf6,
     /// A tc or XDP program, or a qdisc that can filter, was seen here: what it does is not known.
     pub program: Option<GapId>,
 }
 
-/// An IPv4 address of a link.
+/// An address of a link.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ifaddr {
     /// The address (`ifa_local`).
@@ -62,6 +69,10 @@ pub struct Ifaddr {
     pub secondary: bool,
     /// Scope: 0 global, 253 link, 254 host.
     pub scope: u8,
+    /// `IFA_F_TENTATIVE`, `IFA_F_DADFAILED`: an IPv6 address that is not used (yet).
+    pub tentative: bool,
+    /// `IFA_F_DEPRECATED`.
+    pub deprecated: bool,
 }
 
 /// Kind of a link.
@@ -80,6 +91,8 @@ pub enum LinkKind {
     Bridge {
         /// `info_data.nf_call_iptables` of this bridge.
         nf_call_iptables: bool,
+        /// `info_data.nf_call_ip6tables` of this bridge.
+        nf_call_ip6tables: bool,
         /// VLAN filtering is on: not modelled.
         vlan_filtering: bool,
     },
@@ -111,7 +124,7 @@ pub struct Vxlan {
     pub learning: bool,
     /// `external` (collect metadata): not modelled.
     pub external: bool,
-    /// Its socket and outer header are IPv6: nothing of IPv4 reaches it.
+    /// Its socket and outer header are IPv6 (`VXLAN_F_IPV6`), else IPv4.
     pub ipv6: bool,
 }
 
@@ -182,6 +195,38 @@ pub struct IfConf {
     pub arp_filter: Fact<bool>,
 }
 
+/// `net.ipv6.conf.*` of one link, or of `all` (`struct ipv6_devconf`): each place looks at the values that it wants.
+#[derive(Clone, Debug, PartialEq)]
+pub struct IfConf6 {
+    /// `disable_ipv6`.
+    pub disable_ipv6: Fact<bool>,
+    /// `forwarding`: that of `all` decides whether the host forwards.
+    pub forwarding: Fact<bool>,
+    /// `force_forwarding` (since 6.17): forwards what came by this link all the same.
+    pub force_forwarding: Fact<bool>,
+    /// `proxy_ndp`.
+    pub proxy_ndp: Fact<bool>,
+    /// `use_oif_addrs_only`.
+    pub use_oif_addrs_only: Fact<bool>,
+    /// `drop_unicast_in_l2_multicast`.
+    pub drop_unicast_in_l2_multicast: Fact<bool>,
+}
+
+impl Default for IfConf6 {
+    /// Every value is the gap number 0; a builder replaces it.
+    fn default() -> Self {
+        let g = GapId(0);
+        IfConf6 {
+            disable_ipv6: Err(g),
+            forwarding: Err(g),
+            force_forwarding: Err(g),
+            proxy_ndp: Err(g),
+            use_oif_addrs_only: Err(g),
+            drop_unicast_in_l2_multicast: Err(g),
+        }
+    }
+}
+
 impl Default for IfConf {
     /// Every value is the gap number 0; a builder replaces it.
     fn default() -> Self {
@@ -204,15 +249,26 @@ impl Default for IfConf {
     }
 }
 
+impl Link {
+    /// Its addresses of a family.
+    #[must_use]
+    pub fn addrs_of(&self, family: Family) -> &[Ifaddr] {
+        match family {
+            Family::Inet => &self.addrs,
+            Family::Inet6 => &self.addrs6,
+        }
+    }
+}
+
 impl Links {
     /// From a list; a repeated ifindex keeps the first.
     #[must_use]
-    pub fn new(links: Vec<Link>, all: IfConf) -> Self {
+    pub fn new(links: Vec<Link>, all: IfConf, all6: IfConf6) -> Self {
         let mut list = links;
         list.sort_by_key(|l| l.index);
         list.dedup_by_key(|l| l.index);
         let index = list.iter().map(|l| l.index).collect();
-        Links { list, index, all }
+        Links { list, index, all, all6 }
     }
 
     /// By ifindex.
@@ -245,6 +301,7 @@ impl Links {
     /// The link that holds an address.
     #[must_use]
     pub fn holding(&self, addr: IpAddr) -> Option<&Link> {
-        self.iter().find(|l| l.addrs.iter().any(|a| a.addr == addr))
+        self.iter()
+            .find(|l| l.addrs_of(Family::of(addr)).iter().any(|a| a.addr == addr))
     }
 }

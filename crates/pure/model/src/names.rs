@@ -53,6 +53,7 @@ names!(Match {
     Match::Owner { .. } => "owner",
     Match::Socket { .. } => "socket",
     Match::U32 { .. } => "u32",
+    Match::ExtensionHeader(_) => "frag, rt, hbh, dst, mh",
     Match::Unsupported(_) => "any other",
 });
 
@@ -155,6 +156,7 @@ names!(RouteKind {
     RouteKind::Local => "local",
     RouteKind::Broadcast => "broadcast",
     RouteKind::Multicast => "multicast",
+    RouteKind::Anycast => "anycast",
     RouteKind::Blackhole => "blackhole",
     RouteKind::Unreachable => "unreachable",
     RouteKind::Prohibit => "prohibit",
@@ -234,6 +236,7 @@ impl Socket {
         let Socket {
             protocol,
             addr,
+            family: _,
             port: _,
             device,
             peer,

@@ -1,6 +1,7 @@
-//! Listeners and bound sockets that IPv4 packets can reach.
+//! Listeners and bound sockets.
 
 use crate::fact::GapId;
+use crate::family::Family;
 use std::net::IpAddr;
 
 /// Sockets of a namespace.
@@ -17,8 +18,10 @@ pub struct Sockets {
 pub struct Socket {
     /// 6 TCP, 17 UDP.
     pub protocol: u8,
-    /// Local address; `None` is the wildcard (also that of a dual-stack IPv6 socket).
+    /// Local address; `None` is the wildcard.
     pub addr: Option<IpAddr>,
+    /// The only family whose packets reach it; `None` is both, as of a wildcard IPv6 socket without `IPV6_V6ONLY`.
+    pub family: Option<Family>,
     /// Port.
     pub port: u16,
     /// `SO_BINDTODEVICE`.

@@ -2,6 +2,7 @@
 
 use crate::cluster::Netns;
 use crate::fact::{Fact, GapId};
+use crate::family::Family;
 use crate::link::LinkKind;
 use std::collections::BTreeMap;
 
@@ -31,7 +32,13 @@ impl Sysctls {
         self.get(key)?.parse().ok()
     }
 
-    /// The name of a per-interface key: `conf_key("flannel.1", "forwarding")` is `net.ipv4.conf.flannel/1.forwarding`.
+    /// The name of a per-interface key of IPv6.
+    #[must_use]
+    pub fn conf6_key(link: &str, key: &str) -> String {
+        format!("net.ipv6.conf.{}.{key}", link.replace('.', "/"))
+    }
+
+    /// The same of IPv4: `conf_key("flannel.1", "forwarding")` is `net.ipv4.conf.flannel/1.forwarding`.
     #[must_use]
     pub fn conf_key(link: &str, key: &str) -> String {
         format!("net.ipv4.conf.{}.{key}", link.replace('.', "/"))
@@ -60,24 +67,31 @@ impl Netns {
         }
     }
 
-    /// Whether frames that this bridge forwards pass the IPv4 netfilter hooks: `net.bridge.bridge-nf-call-iptables`, or
-    /// the bridge's own `nf_call_iptables`. Without `br_netfilter` neither has an effect (`br_netfilter_hooks.c: br_nf_pre_routing()`).
+    /// Whether frames that this bridge forwards pass the netfilter hooks of a family: `net.bridge.bridge-nf-call-iptables`
+    /// (`-ip6tables`), or the bridge's own `nf_call_iptables` (`nf_call_ip6tables`). Without `br_netfilter` neither has an effect (`br_netfilter_hooks.c: br_nf_pre_routing()`).
     ///
     /// # Errors
     /// The gap that hides it.
-    pub fn bridge_nf_call_iptables(&self, bridge: u32) -> Fact<bool> {
-        const KEY: &str = "net.bridge.bridge-nf-call-iptables";
-        let loaded = self.sysctl.as_ref().is_ok_and(|s| s.get(KEY).is_some());
-        match self.sysctl_flag(KEY) {
+    pub fn bridge_nf_call_iptables(&self, bridge: u32, family: Family) -> Fact<bool> {
+        let key = match family {
+            Family::Inet => "net.bridge.bridge-nf-call-iptables",
+            Family::Inet6 => "net.bridge.bridge-nf-call-ip6tables",
+        };
+        let loaded = self.sysctl.as_ref().is_ok_and(|s| s.get(key).is_some());
+        match self.sysctl_flag(key) {
             Ok(false) if loaded => {
                 let link = self.links.as_ref().map_err(|g| *g)?.get(bridge);
-                Ok(matches!(
-                    link.map(|l| &l.kind),
+                Ok(match link.map(|l| &l.kind) {
                     Some(LinkKind::Bridge {
-                        nf_call_iptables: true,
+                        nf_call_iptables,
+                        nf_call_ip6tables,
                         ..
-                    })
-                ))
+                    }) => match family {
+                        Family::Inet => *nf_call_iptables,
+                        Family::Inet6 => *nf_call_ip6tables,
+                    },
+                    _ => false,
+                })
             }
             other => other,
         }

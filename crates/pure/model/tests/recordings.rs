@@ -2,7 +2,7 @@
 
 use netwhy_model::link::{LinkKind, PortState};
 use netwhy_model::netfilter::{Backend, Hook, HookFn, Match, TableName, Target};
-use netwhy_model::{Cluster, Gap, GapId, Netns, NetnsId, NetnsKind, Patch};
+use netwhy_model::{Cluster, Family, Gap, GapId, Netns, NetnsId, NetnsKind, Patch};
 use netwhy_snapshot::{Limits, Snapshot};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -163,8 +163,12 @@ fn healthy() {
 fn a_node_of_it() {
     let cluster = Cluster::build(recording!("healthy"));
     let node = cluster.node("k8s-n2").unwrap();
-    assert_eq!(node.internal_ips, [IpAddr::from([172, 30, 0, 12])]);
-    assert_eq!(node.pod_cidrs, ["10.244.2.0/24".parse().unwrap()]);
+    assert_eq!(
+        node.internal_ips,
+        [IpAddr::from([172, 30, 0, 12]), "fd00:172:30::12".parse().unwrap()]
+    );
+    let cidrs = ["10.244.2.0/24", "fd00:10:244:2::/64"];
+    assert_eq!(node.pod_cidrs, cidrs.map(|c| c.parse().unwrap()));
     assert!(node.files.is_err() && node.pods.len() == 11);
     let ns = host(&cluster, "k8s-n2");
     let links = ns.links.as_ref().unwrap();
@@ -176,7 +180,7 @@ fn a_node_of_it() {
         (1, 8472, Some(2), false)
     );
     let bridge = links.named("cni0").unwrap();
-    assert_eq!(ns.bridge_nf_call_iptables(bridge.index), Ok(true));
+    assert_eq!(ns.bridge_nf_call_iptables(bridge.index, Family::Inet), Ok(true));
     let fdb = ns.fdb.as_ref().unwrap();
     assert_eq!(fdb.bridge.get(&(bridge.index, bridge.mac)), Some(&bridge.index));
     // Each pod's MAC is behind its own port, each port's own MAC is the bridge's.
@@ -330,7 +334,7 @@ fn bridge_nf_off() {
     let cluster = Cluster::build(recording!("bridge-nf-off-n1"));
     let called = |node: &str| {
         let ns = host(&cluster, node);
-        ns.bridge_nf_call_iptables(ns.links.as_ref().unwrap().named("cni0").unwrap().index)
+        ns.bridge_nf_call_iptables(ns.links.as_ref().unwrap().named("cni0").unwrap().index, Family::Inet)
     };
     assert_eq!((called("k8s-n1"), called("k8s-n2")), (Ok(false), Ok(true)));
 }
@@ -409,12 +413,17 @@ fn native_tables() {
     assert_eq!(unknown(ns), []);
     let gaps: Vec<&str> = cluster.gaps.iter().map(|(_, gap)| gap.why.as_str()).collect();
     assert!(!gaps.iter().any(|why| why.contains("table ip kube-proxy")), "{gaps:?}");
-    let [(name, bases, rules)] = &native(ns)[..] else {
-        panic!("{:?}", native(ns))
-    };
-    assert_eq!((name.as_str(), *bases), ("kube-proxy", 8));
-    assert!(*rules > 100, "{rules}");
+    // One of each family.
+    let found = native(ns);
+    assert!(
+        found
+            .iter()
+            .all(|(name, bases, _)| (name.as_str(), *bases) == ("kube-proxy", 8))
+    );
+    let rules: Vec<usize> = found.iter().map(|(.., rules)| *rules).collect();
+    assert!(matches!(rules[..], [a, b] if a > 100 && b > 20), "{rules:?}");
     assert_eq!(ns.netfilter.inet.conntrack, Some(Ok(())));
+    assert_eq!(ns.netfilter.inet6.conntrack, Some(Ok(())));
 }
 
 #[test]

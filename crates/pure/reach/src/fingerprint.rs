@@ -5,8 +5,9 @@
 
 use crate::mentions::Mentions;
 use netwhy_model::Mac;
+use netwhy_model::fib::Fib;
 use netwhy_model::link::{Link, LinkKind};
-use netwhy_model::{Cluster, Netns, NetnsId};
+use netwhy_model::{Cluster, Family, Netns, NetnsId};
 use rustc_hash::FxHasher;
 use std::fmt::Write as _;
 use std::hash::{Hash, Hasher};
@@ -50,7 +51,7 @@ pub(crate) fn fingerprint(cluster: &Cluster, ns: &Netns, mentions: &Mentions) ->
 fn own_addrs(ns: &Netns) -> Vec<IpAddr> {
     let links = ns.links.iter().flat_map(|l| l.iter());
     links
-        .flat_map(|l| &l.addrs)
+        .flat_map(|l| l.addrs.iter().chain(&l.addrs6))
         .map(|a| a.addr)
         .filter(|a| !a.is_loopback())
         .collect()
@@ -76,27 +77,37 @@ fn links(text: &mut String, ns: &Netns, own: &[IpAddr]) {
         let addrs: Vec<String> = l
             .addrs
             .iter()
-            .map(|a| format!("{}/{} {} {}", name(a.addr, own), a.prefix, a.scope, a.secondary))
+            .chain(&l.addrs6)
+            .map(|a| {
+                let flags = (a.secondary, a.tentative, a.deprecated);
+                format!("{}/{} {} {flags:?}", name(a.addr, own), a.prefix, a.scope)
+            })
             .collect();
         let _ = writeln!(
             text,
-            "{} {} {} {} {} {kind} {:?} {:?} {:?} {:?}",
-            l.name, l.up, l.carrier, l.noarp, l.mtu, l.master, addrs, l.conf, l.program
+            "{} {} {} {} {} {kind} {:?} {:?} {:?} {:?} {:?}",
+            l.name, l.up, l.carrier, l.noarp, l.mtu, l.master, addrs, l.conf, l.conf6, l.program
         );
     }
+    let _ = writeln!(text, "{:?}", links.all6);
 }
 
 fn routes(text: &mut String, ns: &Netns, own: &[IpAddr]) {
-    let Ok(fib) = &ns.fib else {
-        let _ = write!(text, "fib {:?}", ns.fib.as_ref().err());
-        return;
-    };
+    for family in Family::ALL {
+        match ns.fib_of(family) {
+            Ok(fib) => routes_of(text, fib, own),
+            Err(gap) => drop(write!(text, "fib {gap:?}")),
+        }
+    }
+}
+
+fn routes_of(text: &mut String, fib: &Fib, own: &[IpAddr]) {
     let _ = writeln!(text, "{:?} {:?}", fib.rules, fib.exceptions);
     let mut tables: Vec<u32> = fib.tables.keys().copied().collect();
     tables.sort_unstable();
     for number in tables {
         for r in &fib.tables[&number].routes {
-            let dst = if r.dst.prefix_len() == 32 {
+            let dst = if r.dst.prefix_len() == r.dst.max_prefix_len() {
                 name(r.dst.addr(), own)
             } else {
                 r.dst.to_string()
@@ -104,8 +115,8 @@ fn routes(text: &mut String, ns: &Netns, own: &[IpAddr]) {
             let src = r.prefsrc.map(|a| name(a, own));
             let _ = writeln!(
                 text,
-                "{number} {dst} {:?} {} {} {src:?} {:?} {:?} {:?} {:?}",
-                r.kind, r.metric, r.scope, r.mtu, r.advmss, r.nexthops, r.unsupported
+                "{number} {dst} {:?} {:?} {} {} {src:?} {:?} {:?} {:?} {:?}",
+                r.src, r.kind, r.metric, r.scope, r.mtu, r.advmss, r.nexthops, r.unsupported
             );
         }
     }
@@ -139,7 +150,8 @@ fn rules(text: &mut String, ns: &Netns) {
         for c in &t.chains {
             let _ = writeln!(
                 text,
-                "{:?} {} {} {:?} {:?}",
+                "{:?} {:?} {} {} {:?} {:?}",
+                t.family,
                 t.backend,
                 t.name.as_str(),
                 c.name,
@@ -154,7 +166,7 @@ fn rules(text: &mut String, ns: &Netns) {
             let _ = writeln!(text, "{:?} {} {} {:?} {stmts:?}", t.family, t.name, c.name, c.base);
         }
     }
-    let _ = writeln!(text, "{:?}", ns.netfilter.inet.hooks);
+    let _ = writeln!(text, "{:?} {:?}", ns.netfilter.inet.hooks, ns.netfilter.inet6.hooks);
 }
 
 fn sockets(text: &mut String, ns: &Netns, own: &[IpAddr]) {
@@ -165,8 +177,9 @@ fn sockets(text: &mut String, ns: &Netns, own: &[IpAddr]) {
                 .iter()
                 .map(|s| {
                     format!(
-                        "{} {:?} {} {:?}",
+                        "{} {:?} {:?} {} {:?}",
                         s.protocol,
+                        s.family,
                         s.addr.map(|a| name(a, own)),
                         s.port,
                         s.device
@@ -199,8 +212,8 @@ fn port_on_node(text: &mut String, cluster: &Cluster, ns: &Netns, own: &[IpAddr]
         };
         let _ = writeln!(
             text,
-            "{} {} {} {:?} {:?} {:?} {:?} {:?}",
-            port.up, port.carrier, port.mtu, port.master, port.port, port.conf, port.program, port.addrs
+            "{} {} {} {:?} {:?} {:?} {:?} {:?} {:?}",
+            port.up, port.carrier, port.mtu, port.master, port.port, port.conf, port.conf6, port.program, port.addrs
         );
         mentions.link(text, node, &port.name);
         let _ = writeln!(text, "{}", fdb_entry(host, port, link.mac));
@@ -246,14 +259,16 @@ fn neigh_entry(host: &Netns, addr: IpAddr, mac: Mac) -> String {
 
 /// Routes of the node that name the pod alone.
 fn routes_to(host: &Netns, addr: IpAddr, veth: u32) -> String {
-    let Ok(fib) = &host.fib else { return "unread".to_owned() };
+    let Ok(fib) = host.fib_of(Family::of(addr)) else {
+        return "unread".to_owned();
+    };
     let mut tables: Vec<u32> = fib.tables.keys().copied().collect();
     tables.sort_unstable();
     let mut all: Vec<String> = Vec::new();
     for number in tables {
         for r in fib.tables[&number]
             .matching(addr)
-            .take_while(|r| r.dst.prefix_len() == 32)
+            .take_while(|r| r.dst.prefix_len() == r.dst.max_prefix_len())
         {
             let to_it = r.nexthops.iter().any(|n| n.ifindex == veth);
             all.push(format!("{number} {:?} {} {to_it}", r.kind, r.metric));

@@ -16,18 +16,15 @@ fn cluster(name: &str) -> Cluster {
     Cluster::build(Snapshot::from_archive(&bytes, &Default::default()).expect("bundle"))
 }
 
-fn address(cluster: &Cluster, id: NetnsId) -> Option<IpAddr> {
-    let links = cluster.ns(id).links.as_ref().ok()?;
-    links
-        .iter()
-        .flat_map(|l| &l.addrs)
-        .map(|a| a.addr)
-        .find(|a| !a.is_loopback())
+fn addresses(cluster: &Cluster, id: NetnsId) -> Vec<IpAddr> {
+    let links = cluster.ns(id).links.iter().flat_map(|l| l.iter());
+    let all = links.flat_map(|l| l.addrs.iter().chain(&l.addrs6)).map(|a| a.addr);
+    all.filter(|a| !a.is_loopback()).collect()
 }
 
 /// Everything that a caller may see of a trace, with the client's own namespace and address replaced, and its sibling's.
 fn seen(cluster: &Cluster, from: NetnsId, twin: NetnsId, flow: &Flow) -> Vec<String> {
-    let own = address(cluster, from);
+    let own = addresses(cluster, from);
     let name = |id: NetnsId| {
         if id == from {
             "self".to_owned()
@@ -50,7 +47,7 @@ fn seen(cluster: &Cluster, from: NetnsId, twin: NetnsId, flow: &Flow) -> Vec<Str
         .iter()
         .map(|o| {
             let client = o.seen_client.map(|a| {
-                if Some(a) == own {
+                if own.contains(&a) {
                     "self".to_owned()
                 } else {
                     a.to_string()
@@ -91,7 +88,7 @@ fn targets(cluster: &Cluster) -> Vec<(u8, IpAddr, u16)> {
         cluster
             .netns
             .iter()
-            .filter_map(|n| Some((6, address(cluster, n.id)?, 8080))),
+            .filter_map(|n| Some((6, addresses(cluster, n.id).first().copied()?, 8080))),
     );
     list.push((6, Family::Inet.loopback(), 8080));
     list
@@ -117,7 +114,7 @@ fn members_of_a_class_are_alike() {
             for other in &class.members[1..] {
                 for (proto, dst, port) in targets(&cluster) {
                     // Asking itself and asking a sibling are different questions for two siblings.
-                    if [first, *other].iter().any(|id| address(&cluster, *id) == Some(dst)) {
+                    if [first, *other].iter().any(|id| addresses(&cluster, *id).contains(&dst)) {
                         continue;
                     }
                     let a = seen(&cluster, first, *other, &Flow::new(first, proto, dst, port));
@@ -178,7 +175,7 @@ fn a_rule_that_singles_out_a_pod_makes_a_class() {
             _ => None,
         });
     let port = host.links.as_ref().unwrap().get(port.unwrap()).unwrap().name.clone();
-    let addr = address(&before, odd).unwrap();
+    let addr = addresses(&before, odd)[0];
     let rules = [
         "-m set --match-set one src".to_owned(),
         "-m set --match-set two src,dst".to_owned(),

@@ -195,7 +195,7 @@ fn finish(eng: Engine<'_>) -> Outcome {
     let here = |disposition| End {
         disposition,
         netns: eng.client.netns,
-        stage: Stage::TcpV4Rcv,
+        stage: Stage::TcpV4Rcv.of(Family::of(eng.client.remote.0)),
         reason: None,
         rule: None,
         reply: false,

@@ -196,6 +196,7 @@ impl<'a> Engine<'a> {
     }
 
     pub fn drop_by(&mut self, ns: &Netns, skb: &Skb, stage: Stage, reason: DropReason, rule: Option<RuleRef>) {
+        let stage = stage.of(skb.family());
         // Observers look at drops of IP.
         if matches!(skb.l4, L4::Arp(_)) {
             return;
@@ -213,6 +214,7 @@ impl<'a> Engine<'a> {
     }
 
     fn ends(&mut self, ns: &Netns, skb: &Skb, stage: Stage, reason: Option<DropReason>, rule: Option<RuleRef>) {
+        let stage = stage.of(skb.family());
         let end = match (skb.main, self.client.answered) {
             (true, false) => &mut self.end,
             (true, true) => &mut self.silence,
@@ -309,7 +311,7 @@ impl<'a> Engine<'a> {
             self.undecided = Some(End {
                 disposition: Disposition::Unknown,
                 netns: ns.id,
-                stage,
+                stage: stage.of(skb.family()),
                 reason: None,
                 rule: None,
                 reply: skb.reply,

@@ -1,5 +1,7 @@
 //! Names of stages and drop reasons, as the kernel spells them.
 
+use netwhy_model::Family;
+
 macro_rules! spelled {
     ($kind:ident { $($variant:ident => $name:literal,)+ }) => {
         impl $kind {
@@ -60,6 +62,8 @@ pub enum DropReason {
     IpNoProto,
     /// `IP_OUTNOROUTES`.
     IpOutNoRoutes,
+    /// `IPV6DISABLED`: `disable_ipv6` of the link.
+    Ipv6Disabled,
     /// `PKT_TOO_BIG`.
     PktTooBig,
     /// `NEIGH_FAILED`: nobody answers ARP.
@@ -103,6 +107,7 @@ spelled!(DropReason {
     TcpReset => "TCP_RESET",
     IpNoProto => "IP_NOPROTO",
     IpOutNoRoutes => "IP_OUTNOROUTES",
+    Ipv6Disabled => "IPV6DISABLED",
     PktTooBig => "PKT_TOO_BIG",
     NeighFailed => "NEIGH_FAILED",
     MacInvalidSource => "MAC_INVALID_SOURCE",
@@ -184,6 +189,58 @@ pub enum Stage {
     ArpProcess,
     /// `net/ipv4/ping.c`.
     PingRcv,
+    /// `net/ipv6/ip6_input.c`.
+    Ip6RcvCore,
+    /// `net/ipv6/route.c`.
+    Ip6RouteInput,
+    /// `net/ipv6/route.c`.
+    Ip6RouteOutputFlags,
+    /// `net/ipv6/route.c`: no route, or one of type unreachable.
+    Ip6PktDiscard,
+    /// `net/ipv6/route.c`: a route of type prohibit.
+    Ip6PktProhibit,
+    /// `net/core/dst.c`: a route of type blackhole.
+    DstDiscard,
+    /// `net/ipv6/ip6_output.c`.
+    Ip6Forward,
+    /// `net/ipv6/ip6_output.c`.
+    Ip6Output,
+    /// `net/ipv6/ip6_output.c`.
+    Ip6Fragment,
+    /// `net/ipv6/ip6_input.c`.
+    Ip6ProtocolDeliverRcu,
+    /// `net/ipv6/netfilter/nf_reject_ipv6.c`.
+    NfSendReset6,
+    /// `net/ipv6/tcp_ipv6.c`.
+    TcpV6Rcv,
+    /// `net/ipv6/tcp_ipv6.c`.
+    TcpV6DoRcv,
+    /// `net/ipv6/udp.c`.
+    Udp6LibRcv,
+    /// `net/ipv6/icmp.c`.
+    Icmpv6Rcv,
+}
+
+impl Stage {
+    /// The function of this family where the kernel has two and the simulator one.
+    #[must_use]
+    pub(crate) fn of(self, family: Family) -> Stage {
+        if family == Family::Inet {
+            return self;
+        }
+        match self {
+            Stage::IpRcvCore => Stage::Ip6RcvCore,
+            Stage::IpRouteInputSlow => Stage::Ip6RouteInput,
+            Stage::IpRouteOutputKeyHash => Stage::Ip6RouteOutputFlags,
+            Stage::IpProtocolDeliverRcu => Stage::Ip6ProtocolDeliverRcu,
+            Stage::NfSendReset => Stage::NfSendReset6,
+            Stage::TcpV4Rcv => Stage::TcpV6Rcv,
+            Stage::TcpV4DoRcv => Stage::TcpV6DoRcv,
+            Stage::UdpRcv => Stage::Udp6LibRcv,
+            Stage::IcmpRcv => Stage::Icmpv6Rcv,
+            same => same,
+        }
+    }
 }
 
 spelled!(Stage {
@@ -220,4 +277,19 @@ spelled!(Stage {
     PingRcv => "ping_rcv",
     IcmpRcv => "icmp_rcv",
     ArpProcess => "arp_process",
+    Ip6RcvCore => "ip6_rcv_core",
+    Ip6RouteInput => "ip6_route_input",
+    Ip6RouteOutputFlags => "ip6_route_output_flags",
+    Ip6PktDiscard => "ip6_pkt_discard",
+    Ip6PktProhibit => "ip6_pkt_prohibit",
+    DstDiscard => "dst_discard_out",
+    Ip6Forward => "ip6_forward",
+    Ip6Output => "ip6_output",
+    Ip6Fragment => "ip6_fragment",
+    Ip6ProtocolDeliverRcu => "ip6_protocol_deliver_rcu",
+    NfSendReset6 => "nf_send_reset6",
+    TcpV6Rcv => "tcp_v6_rcv",
+    TcpV6DoRcv => "tcp_v6_do_rcv",
+    Udp6LibRcv => "__udp6_lib_rcv",
+    Icmpv6Rcv => "icmpv6_rcv",
 });

@@ -4,17 +4,31 @@ use crate::opts::TcpOpts;
 pub(crate) use netwhy_model::conn::Tuple;
 use netwhy_model::netfilter::{CtZone, Ports};
 use netwhy_model::{Family, NetnsId};
-use netwhy_wire::Mac;
+use netwhy_wire::{Mac, icmpv6};
 use std::net::IpAddr;
 
 /// IPv4 header, and TCP, UDP and ICMP header, without options (bytes).
 pub(crate) const IP_LEN: u32 = 20;
+const IP_LEN6: u32 = 40;
 const TCP_LEN: u32 = 20;
 const UDP_LEN: u32 = 8;
 const ICMP_LEN: u32 = 8;
 
+/// IP header without options or extension headers (bytes).
+pub(crate) fn ip_len(family: Family) -> u32 {
+    match family {
+        Family::Inet => IP_LEN,
+        Family::Inet6 => IP_LEN6,
+    }
+}
+
 /// Lowest and highest port that kernels choose by default (`ip_local_port_range`).
 pub(crate) const EPHEMERAL: Ports = (32768, 60999);
+
+/// ICMP or ICMPv6: the number of an echo stands for both ports of a tuple.
+pub(crate) fn is_icmp(proto: u8) -> bool {
+    matches!(proto, 1 | icmpv6::PROTO)
+}
 
 /// `struct sk_buff`, as far as it decides.
 #[derive(Clone, Debug)]
@@ -213,6 +227,7 @@ pub(crate) enum Errno {
     HostUnreach,
     NetUnreach,
     Acces,
+    AddrNotAvail,
 }
 
 impl Skb {
@@ -234,7 +249,7 @@ impl Skb {
             ignore_df: false,
             one_piece: false,
             flaw: None,
-            len: IP_LEN
+            len: ip_len(Family::of(src))
                 + match l4 {
                     L4::Tcp { .. } => TCP_LEN,
                     L4::Udp { .. } => UDP_LEN,
@@ -271,7 +286,7 @@ impl Skb {
     /// With the options of its TCP header, which make it longer.
     pub fn with_opts(mut self, opts: TcpOpts) -> Skb {
         if let L4::Tcp { flags, .. } = self.l4 {
-            self.len = IP_LEN + TCP_LEN + opts.len(flags);
+            self.len = ip_len(self.family()) + TCP_LEN + opts.len(flags);
             self.opts = opts;
         }
         self
@@ -288,7 +303,7 @@ impl Skb {
             L4::Udp { .. } | L4::Vxlan { .. } => 17,
             L4::Icmp { .. } => match self.family() {
                 Family::Inet => 1,
-                Family::Inet6 => 58,
+                Family::Inet6 => icmpv6::PROTO,
             },
             L4::Other(p) => *p,
             L4::Arp(_) => 0,
@@ -416,6 +431,7 @@ impl Skb {
             },
             L4::Udp { .. } => "UDP",
             L4::Vxlan { .. } => "VXLAN",
+            L4::Icmp { kind, code, .. } if self.family() == Family::Inet6 => what6(*kind, *code),
             L4::Icmp { kind: 0, .. } => "ICMP echo reply",
             L4::Icmp { kind: 8, .. } => "ICMP echo",
             L4::Icmp { kind: 3, code, .. } => match code {
@@ -435,5 +451,24 @@ impl Skb {
             L4::Other(_) => "IP",
             L4::Arp(_) => "ARP",
         }
+    }
+}
+
+/// One word for a message of ICMPv6.
+fn what6(kind: u8, code: u8) -> &'static str {
+    match (kind, code) {
+        (icmpv6::DEST_UNREACH, icmpv6::NOROUTE) => "ICMPv6 no route",
+        (icmpv6::DEST_UNREACH, icmpv6::ADM_PROHIBITED) => "ICMPv6 administratively prohibited",
+        (icmpv6::DEST_UNREACH, icmpv6::ADDR_UNREACH) => "ICMPv6 address unreachable",
+        (icmpv6::DEST_UNREACH, icmpv6::PORT_UNREACH) => "ICMPv6 port unreachable",
+        (icmpv6::DEST_UNREACH, icmpv6::POLICY_FAIL) => "ICMPv6 policy fail",
+        (icmpv6::DEST_UNREACH, icmpv6::REJECT_ROUTE) => "ICMPv6 reject route",
+        (icmpv6::DEST_UNREACH, _) => "ICMPv6 destination unreachable",
+        (icmpv6::PKT_TOOBIG, _) => "ICMPv6 packet too big",
+        (icmpv6::TIME_EXCEED, _) => "ICMPv6 time exceeded",
+        (icmpv6::PARAMPROB, _) => "ICMPv6 parameter problem",
+        (icmpv6::ECHO_REQUEST, _) => "ICMPv6 echo",
+        (icmpv6::ECHO_REPLY, _) => "ICMPv6 echo reply",
+        _ => "ICMPv6",
     }
 }

@@ -80,6 +80,8 @@ pub enum ClientSees {
     InvalidArgument,
     /// ECONNRESET.
     Reset,
+    /// EADDRNOTAVAIL: no own address of the family.
+    AddressNotAvailable,
     /// EPERM: `sendto()` of a packet that a local rule drops.
     NotPermitted,
     /// Not known.
@@ -99,6 +101,7 @@ impl ClientSees {
             ClientSees::Prohibited => "prohibited",
             ClientSees::InvalidArgument => "invalid-argument",
             ClientSees::Reset => "reset",
+            ClientSees::AddressNotAvailable => "address-not-available",
             ClientSees::NotPermitted => "not-permitted",
             ClientSees::Unknown => "unknown",
         }
@@ -116,6 +119,7 @@ impl ClientSees {
             ClientSees::Prohibited => "Permission denied",
             ClientSees::InvalidArgument => "Invalid argument",
             ClientSees::Reset => "Connection reset by peer",
+            ClientSees::AddressNotAvailable => "Cannot assign requested address",
             ClientSees::NotPermitted => "Operation not permitted",
             ClientSees::Unknown => "unknown",
         }
@@ -293,7 +297,7 @@ pub enum Detail {
     },
     /// An error or reset goes back.
     Reject {
-        /// ICMP code of destination unreachable, or `None` for RST.
+        /// Type and code of ICMP, or of ICMPv6 where the packet is one of IPv6; `None` for RST.
         icmp: Option<(u8, u8)>,
     },
     /// Leaves the model.

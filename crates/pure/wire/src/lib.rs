@@ -6,6 +6,7 @@ pub mod arp;
 pub mod checksum;
 pub mod decode;
 pub mod icmp;
+pub mod icmpv6;
 pub mod mac;
 pub mod pcap;
 pub mod proto;

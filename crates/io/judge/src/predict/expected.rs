@@ -140,7 +140,7 @@ fn class(outcome: &Outcome) -> Result<Class, String> {
         ClientSees::Refused => Class::Refused,
         ClientSees::NoRoute => Class::NoRoute,
         ClientSees::NetUnreachable => Class::NetUnreachable,
-        ClientSees::Prohibited | ClientSees::NotPermitted => Class::Prohibited,
+        ClientSees::Prohibited | ClientSees::NotPermitted | ClientSees::AddressNotAvailable => Class::Prohibited,
         ClientSees::InvalidArgument => Class::InvalidArgument,
         ClientSees::Reset => Class::Reset,
         ClientSees::Unknown => {

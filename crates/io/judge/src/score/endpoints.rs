@@ -97,7 +97,7 @@ fn holders(cluster: &Cluster, ip: IpAddr) -> BTreeSet<String> {
 fn addresses(cluster: &Cluster, id: NetnsId) -> impl Iterator<Item = IpAddr> {
     let links = cluster.ns(id).links.as_ref().ok();
     let links = links.into_iter().flat_map(|l| l.iter());
-    links.flat_map(|l| l.addrs.iter().map(|a| a.addr))
+    links.flat_map(|l| l.addrs.iter().chain(&l.addrs6).map(|a| a.addr))
 }
 
 /// Receivers that an answer names and that are not endpoints of what was asked: this address and port.

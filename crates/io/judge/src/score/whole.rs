@@ -14,7 +14,7 @@ use std::path::Path;
 pub struct Score {
     /// Its name.
     pub name: String,
-    /// The answers to its IPv4 flows.
+    /// The answers to its flows.
     pub flows: FlowScore,
     /// Receivers that answers name and that are not endpoints of what was asked, in words.
     pub strangers: Vec<String>,
@@ -22,14 +22,14 @@ pub struct Score {
     pub check: CheckScore,
 }
 
-/// Answers the IPv4 flows of a recording, checks it, and judges both.
+/// Answers the flows of a recording, checks it, and judges both.
 ///
 /// # Errors
 /// The recording cannot be read.
 pub fn score(recordings: &Recordings, name: &str) -> Result<Score, ScoreError> {
     let recorded = recordings.load(name)?;
     let cluster = Cluster::build(recorded.snapshot);
-    let flows: Vec<Measured> = recorded.flows.into_iter().filter(Measured::is_ipv4).collect();
+    let flows: Vec<Measured> = recorded.flows;
     let id = |flow: &Measured| flow.question.id.clone();
     let answers: BTreeMap<String, FlowAnswer> = flows.iter().map(|f| (id(f), f.question.answer(&cluster))).collect();
     let (mut strange, mut single) = (Vec::new(), BTreeSet::new());

@@ -6,6 +6,7 @@ use crate::registry::{Check, always, no_statics};
 use crate::report::Severity;
 use crate::services::target_port_wrong::{declared, listening, refused_by_backend};
 use netwhy_model::Patch;
+use std::net::SocketAddr;
 
 /// Registered in [`crate::registry::CHECKS`].
 pub const CHECK: Check = Check {
@@ -38,7 +39,7 @@ fn suspects(broken: &Broken<'_>) -> Vec<Candidate> {
     let mut same_port = sockets.filter(|s| s.protocol == service.protocol && s.port == backend.port);
     let local = same_port.find_map(|s| s.addr.filter(|a| a.is_loopback()));
     let listeners = match (local, &open[..]) {
-        (Some(addr), _) => format!("listens on {addr}:{} only", backend.port),
+        (Some(addr), _) => format!("listens on {} only", SocketAddr::new(addr, backend.port)),
         (None, []) => "no listener".to_owned(),
         (None, open) => format!("listeners on {} only", some(open)),
     };

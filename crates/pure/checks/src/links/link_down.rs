@@ -8,7 +8,7 @@ use crate::routes::pod_no_default_route::default_of;
 use crate::routes::route_to_podcidr_missing::MAIN;
 use netwhy_model::fib::{NextHop, Route};
 use netwhy_model::link::{Link, LinkKind};
-use netwhy_model::{Cluster, Netns, NetnsId, NetnsKind, Patch};
+use netwhy_model::{Cluster, Family, Netns, NetnsId, NetnsKind, Patch};
 use std::collections::BTreeSet;
 
 /// Registered in [`crate::registry::CHECKS`].
@@ -84,9 +84,9 @@ fn of_pod(cluster: &Cluster, ns: &Netns, link: &Link) -> Option<Candidate> {
         return None;
     }
     let mut patches = vec![up(ns, link)];
-    if default_of(cluster, ns.id).is_none() {
+    if default_of(cluster, ns.id, Family::Inet).is_none() {
         let pods = cluster.node(node).map(|n| n.pods.clone()).unwrap_or_default();
-        let theirs = pods.iter().find_map(|p| default_of(cluster, *p));
+        let theirs = pods.iter().find_map(|p| default_of(cluster, *p, Family::Inet));
         patches.extend(theirs.map(|route| by_link(ns, link, route)));
     }
     Some(Candidate {
@@ -150,8 +150,8 @@ fn of_host(cluster: &Cluster, ns: &Netns, node: &str, link: &Link) -> Option<Can
         ),
     };
     let mut patches = vec![up(ns, link)];
-    if fault == "underlay-link-down" && default_of(cluster, ns.id).is_none() {
-        let peers = hosts(cluster).filter_map(|(n, _)| default_of(cluster, n.host?));
+    if fault == "underlay-link-down" && default_of(cluster, ns.id, Family::Inet).is_none() {
+        let peers = hosts(cluster).filter_map(|(n, _)| default_of(cluster, n.host?, Family::Inet));
         let theirs = peers
             .into_iter()
             .find(|r| r.nexthops.first().is_some_and(|h| h.dev == link.name));

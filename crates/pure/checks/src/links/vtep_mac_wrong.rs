@@ -4,7 +4,7 @@ use crate::candidate::{Broken, Candidate, Fix, Object};
 use crate::facts::{host_node, host_of, hosts, link, vxlans};
 use crate::registry::{Check, no_statics};
 use crate::report::Severity;
-use netwhy_model::{Cluster, Patch};
+use netwhy_model::{Cluster, Family, Patch};
 use netwhy_sim::{Detail, DropReason};
 
 /// Registered in [`crate::registry::CHECKS`].
@@ -64,7 +64,9 @@ fn suspects(broken: &Broken<'_>) -> Vec<Candidate> {
     let Some((peer, peer_ns)) = host_of(broken.cluster, gateway) else {
         return Vec::new();
     };
-    let Some((remote, vxlan)) = vxlans(peer_ns).find(|(l, _)| l.addrs.iter().any(|a| a.addr == gateway)) else {
+    let Some((remote, vxlan)) =
+        vxlans(peer_ns).find(|(l, _)| l.addrs_of(Family::of(gateway)).iter().any(|a| a.addr == gateway))
+    else {
         return Vec::new();
     };
     let Some(local) = vxlan.local else { return Vec::new() };

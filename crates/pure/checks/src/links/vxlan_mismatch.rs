@@ -5,9 +5,9 @@ use crate::facts::{host_node, hosts, some, vxlan_named, vxlans};
 use crate::netfilter::vxlan_udp_blocked::inside_vxlan;
 use crate::registry::{Check, no_statics};
 use crate::report::Severity;
-use crate::routes::route_to_podcidr_missing::{MAIN, hop_to, is_specific, route};
+use crate::routes::route_to_podcidr_missing::{MAIN, hop_to, is_specific, main_of, route};
 use netwhy_model::link::{Link, LinkKind, Vxlan};
-use netwhy_model::{Cluster, Netns, NetnsId, Node, Patch};
+use netwhy_model::{Cluster, Family, Netns, NetnsId, Node, Patch};
 use netwhy_sim::{Detail, DropReason, Stage};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -67,7 +67,7 @@ fn differing(broken: &Broken<'_>) -> Vec<Candidate> {
     let end = &broken.outcome.end;
     let ended = match (end.stage, end.reason) {
         (Stage::VxlanRcv, Some(DropReason::VxlanVniNotFound)) => true,
-        (Stage::UdpRcv, Some(DropReason::NoSocket)) => inside_vxlan(broken),
+        (Stage::UdpRcv | Stage::Udp6LibRcv, Some(DropReason::NoSocket)) => inside_vxlan(broken),
         _ => false,
     };
     let sent = broken.outcome.steps.iter().rev().find_map(|s| match s.detail {
@@ -191,10 +191,10 @@ fn down(cluster: &Cluster, id: NetnsId) -> Option<Candidate> {
 
 /// What the plugin's agent writes when the device comes up: routes and neighbours, which went with the link.
 fn lost(cluster: &Cluster, ns: &Netns, name: &str, link: &Link) -> Vec<Patch> {
-    let table = ns.fib.as_ref().ok().and_then(|f| f.tables.get(&MAIN));
     let mut list = Vec::new();
     for (target, peer) in hosts(cluster).filter(|(n, _)| n.name != name) {
-        for cidr in target.pod_cidrs.iter().filter(|c| !is_specific(table, **c)) {
+        let lacks = |c: &&ipnet::IpNet| !is_specific(main_of(ns, Family::of(c.addr())).ok().flatten(), **c);
+        for cidr in target.pod_cidrs.iter().filter(lacks) {
             let Some(hop) = hop_to(cluster, ns, name, target, *cidr).filter(|h| h.ifindex == link.index) else {
                 continue;
             };
@@ -204,8 +204,14 @@ fn lost(cluster: &Cluster, ns: &Netns, name: &str, link: &Link) -> Vec<Patch> {
                 table: MAIN,
                 route: route(*cidr, hop),
             });
-            let remote =
-                gateway.and_then(|g| Some((g, vxlans(peer).find(|(l, _)| l.addrs.iter().any(|a| a.addr == g))?.0)));
+            let remote = gateway.and_then(|g| {
+                Some((
+                    g,
+                    vxlans(peer)
+                        .find(|(l, _)| l.addrs_of(Family::of(g)).iter().any(|a| a.addr == g))?
+                        .0,
+                ))
+            });
             list.extend(remote.map(|(addr, far)| Patch::NeighSet {
                 netns: ns.id,
                 link: link.index,

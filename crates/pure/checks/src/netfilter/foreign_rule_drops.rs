@@ -85,7 +85,7 @@ fn policy(broken: &Broken<'_>) -> Option<Candidate> {
     if &*chain.name == Hook::Forward.chain() {
         return None;
     }
-    let program = spell(table.backend);
+    let program = spell(table.family, table.backend);
     let hidden = hidden_from_the_other(ns, table.backend);
     let mut faults = vec!["host-firewall-input-drop"];
     if hidden.is_some() {
@@ -160,7 +160,7 @@ pub(super) fn culprit(broken: &Broken<'_>) -> Option<Culprit> {
     let rule = chain.rules.get(at.rule as usize)?;
     let (place, _) = rule_place(ns, at)?;
     let text = line_text(broken.cluster, &place).unwrap_or_default();
-    let program = spell(table.backend);
+    let program = spell(table.family, table.backend);
     Some(Culprit {
         node,
         chain: chain.name.to_string(),

@@ -6,7 +6,7 @@ use crate::facts::{hidden_from_the_other, host_node, hosts};
 use crate::registry::{Check, always, no_statics};
 use crate::report::Severity;
 use netwhy_model::netfilter::{Backend, Hook};
-use netwhy_model::{Netns, Patch};
+use netwhy_model::{Family, Netns, Patch};
 use netwhy_sim::DropReason;
 
 /// Registered in [`crate::registry::CHECKS`].
@@ -43,14 +43,14 @@ fn suspects(broken: &Broken<'_>) -> Vec<Candidate> {
         return Vec::new();
     }
     let others = hosts(broken.cluster)
-        .filter(|(n, o)| n.name != name && accepts(o, table.backend))
+        .filter(|(n, o)| n.name != name && accepts(o, (table.family, table.backend)))
         .count();
     let mut evidence = vec![format!(
         "{}  :{} DROP (table {}, {})",
         table.path,
         chain.name,
         table.name.as_str(),
-        spell(table.backend)
+        spell(table.family, table.backend)
     )];
     if others > 0 {
         evidence.push(format!("{others} other nodes have policy ACCEPT"));
@@ -60,7 +60,7 @@ fn suspects(broken: &Broken<'_>) -> Vec<Candidate> {
         faults.insert(0, MIX);
         evidence.push(hidden);
     }
-    let program = spell(table.backend);
+    let program = spell(table.family, table.backend);
     vec![Candidate {
         code: CHECK.code,
         faults,
@@ -79,18 +79,20 @@ fn suspects(broken: &Broken<'_>) -> Vec<Candidate> {
     }]
 }
 
-fn accepts(ns: &Netns, backend: Backend) -> bool {
+fn accepts(ns: &Netns, (family, backend): (Family, Backend)) -> bool {
     ns.netfilter
         .tables
         .iter()
-        .filter(|t| t.backend == backend)
+        .filter(|t| (t.family, t.backend) == (family, backend))
         .filter_map(|t| t.chains.get(t.base[Hook::Forward as usize]?.0 as usize))
         .all(|c| c.policy != Some(false))
 }
 
-pub(super) fn spell(backend: Backend) -> &'static str {
-    match backend {
-        Backend::Legacy => "iptables-legacy",
-        Backend::Nft => "iptables-nft",
+pub(super) fn spell(family: Family, backend: Backend) -> &'static str {
+    match (family, backend) {
+        (Family::Inet, Backend::Legacy) => "iptables-legacy",
+        (Family::Inet, Backend::Nft) => "iptables-nft",
+        (Family::Inet6, Backend::Legacy) => "ip6tables-legacy",
+        (Family::Inet6, Backend::Nft) => "ip6tables-nft",
     }
 }

@@ -5,7 +5,7 @@ use crate::facts::{boot_evidence, host_node, hosts, sysctl};
 use crate::registry::{Check, no_statics};
 use crate::report::Severity;
 use netwhy_model::link::LinkKind;
-use netwhy_model::{Cluster, NetnsId, Patch};
+use netwhy_model::{Cluster, Family, NetnsId, Patch};
 use netwhy_sim::Detail;
 use std::collections::BTreeSet;
 
@@ -46,7 +46,7 @@ fn suspects(broken: &Broken<'_>) -> Vec<Candidate> {
         .filter_map(|s| match s.detail {
             Detail::Bridge { bridge, port } if port != 0 => {
                 let ns = broken.cluster.ns(s.netns);
-                (ns.bridge_nf_call_iptables(bridge) == Ok(false)).then_some(s.netns)
+                (ns.bridge_nf_call_iptables(bridge, Family::Inet) == Ok(false)).then_some(s.netns)
             }
             _ => None,
         })

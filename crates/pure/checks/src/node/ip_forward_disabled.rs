@@ -14,13 +14,16 @@ pub const CHECK: Check = Check {
     name: "ip-forward-disabled",
     severity: Severity::Error,
     page: include_str!("ip_forward_disabled.md"),
-    faults: &["ip-forward-off"],
+    faults: &["ip-forward-off", "ipv6-forwarding-off"],
     applies,
     suspects,
     statics: no_statics,
 };
 
 const KEY: &str = "net.ipv4.ip_forward";
+
+/// Of IPv6, where it decides for all links (`ip6_forward()`, `net/ipv6/ip6_output.c`).
+const KEY6: &str = "net.ipv6.conf.all.forwarding";
 
 fn applies(cluster: &Cluster) -> Result<(), &'static str> {
     if hosts(cluster).any(|(n, _)| !n.pods.is_empty()) {
@@ -48,6 +51,10 @@ pub(super) fn does_not_forward(broken: &Broken<'_>) -> Option<NetnsId> {
 }
 
 fn suspects(broken: &Broken<'_>) -> Vec<Candidate> {
+    let end = &broken.outcome.end;
+    if end.stage == Stage::Ip6Forward && end.reason == Some(DropReason::IpInAddrErrors) {
+        return candidate6(broken, end.netns).into_iter().collect();
+    }
     let Some(at) = does_not_forward(broken) else {
         return Vec::new();
     };
@@ -61,7 +68,7 @@ fn suspects(broken: &Broken<'_>) -> Vec<Candidate> {
     }
     vec![Candidate {
         code: CHECK.code,
-        faults: CHECK.faults.to_vec(),
+        faults: vec!["ip-forward-off"],
         object: Object::node(name),
         node: Some(name.to_owned()),
         patches: vec![Patch::Sysctl {
@@ -80,4 +87,36 @@ fn suspects(broken: &Broken<'_>) -> Vec<Candidate> {
         },
         alike: false,
     }]
+}
+
+fn candidate6(broken: &Broken<'_>, at: NetnsId) -> Option<Candidate> {
+    let ns = broken.cluster.ns(at);
+    let name = host_node(broken.cluster, at)?;
+    if sysctl(ns, KEY6) != Some("0") {
+        return None;
+    }
+    let mut evidence = vec![format!("{KEY6} = 0")];
+    if let Some(node) = broken.cluster.node(name) {
+        evidence.extend(boot_evidence(node, KEY6, "0"));
+    }
+    Some(Candidate {
+        code: CHECK.code,
+        faults: vec!["ipv6-forwarding-off"],
+        object: Object::node(name),
+        node: Some(name.to_owned()),
+        patches: vec![Patch::Sysctl {
+            netns: at,
+            key: KEY6.to_owned(),
+            value: "1".to_owned(),
+        }],
+        summary: format!("{name} does not forward IPv6: packets that pass it end in ip6_forward, and no ICMPv6 is sent"),
+        evidence,
+        norm: "Kubernetes: a node forwards between its pods and the network (IPv6 forwarding must be on where pods have IPv6)".to_owned(),
+        fix: Fix::Manual {
+            at: format!("node/{name}"),
+            commands: vec![format!("sysctl -w {KEY6}=1")],
+            note: "a file in /etc/sysctl.d keeps it. A node that learns its default route from router advertisements needs accept_ra = 2 on that link as well: with 1 the route is forgotten once the node forwards".to_owned(),
+        },
+        alike: false,
+    })
 }

@@ -4,9 +4,9 @@ use crate::candidate::{Broken, Candidate, Fix, Object};
 use crate::facts::{destination, host_node};
 use crate::registry::{Check, always, no_statics};
 use crate::report::Severity;
-use crate::routes::route_to_podcidr_missing::{MAIN, hop_to, is_specific, route};
+use crate::routes::route_to_podcidr_missing::{MAIN, hop_to, ip_route, is_specific, member, route};
 use netwhy_model::fib::{FibTable, Route, RouteKind};
-use netwhy_model::{NetnsId, NetnsKind, Patch};
+use netwhy_model::{Family, NetnsId, NetnsKind, Patch};
 use netwhy_sim::{DropReason, Stage};
 use std::net::IpAddr;
 
@@ -26,8 +26,9 @@ fn suspects(broken: &Broken<'_>) -> Vec<Candidate> {
     let end = &broken.outcome.end;
     let refused = match (end.stage, end.reason) {
         (Stage::IpError, Some(DropReason::NotSpecified)) => true,
+        (Stage::Ip6PktDiscard | Stage::Ip6PktProhibit | Stage::DstDiscard, _) => true,
         // The sender's own kernel, with or without a packet.
-        (Stage::IpRouteOutputKeyHash, _) => true,
+        (Stage::IpRouteOutputKeyHash | Stage::Ip6RouteOutputFlags, _) => true,
         // The same for a destination that DNAT gave it on its way out.
         (Stage::NfHookSlow, Some(DropReason::NetfilterDrop)) => end.rule.is_none(),
         _ => false,
@@ -50,7 +51,8 @@ fn word(kind: RouteKind) -> Option<(&'static str, &'static str)> {
 
 fn candidate(broken: &Broken<'_>, id: NetnsId, dst: IpAddr) -> Option<Candidate> {
     let ns = broken.cluster.ns(id);
-    let fib = ns.fib.as_ref().ok()?;
+    let family = Family::of(dst);
+    let fib = ns.fib_of(family).ok()?;
     let mut tables: Vec<(&u32, &FibTable)> = fib.tables.iter().collect();
     tables.sort_by_key(|(number, _)| **number != MAIN);
     let (number, table, bad) = tables.into_iter().find_map(|(number, table)| {
@@ -86,7 +88,11 @@ fn candidate(broken: &Broken<'_>, id: NetnsId, dst: IpAddr) -> Option<Candidate>
     } else {
         format!(" metric {}", bad.metric)
     };
-    let mut commands = vec![format!("ip route del {word} {}{of_metric}{of_table}", bad.dst)];
+    let mut commands = vec![format!(
+        "{} del {word} {}{of_metric}{of_table}",
+        ip_route(family),
+        bad.dst
+    )];
     if let Some((patch, command)) = replaced(broken, id, table, bad, dst) {
         patches.push(patch);
         commands.push(command);
@@ -98,7 +104,7 @@ fn candidate(broken: &Broken<'_>, id: NetnsId, dst: IpAddr) -> Option<Candidate>
         node: ns.kind.node().map(str::to_owned),
         patches,
         summary: format!("{owner} has {article} {word} route to {}, which covers {dst}", bad.dst),
-        evidence: vec![format!("{}/route.json: {word} {} proto {}{of_metric}{of_table}", ns.dir, bad.dst, bad.protocol)],
+        evidence: vec![format!("{}: {word} {} proto {}{of_metric}{of_table}", member(ns, family), bad.dst, bad.protocol)],
         norm: "the plugin writes ordinary routes to what the cluster owes; nobody of it writes this one".to_owned(),
         fix: Fix::Manual {
             at: ns.kind.node().map_or_else(|| owner.clone(), |n| format!("node/{n}")),

@@ -3,8 +3,9 @@
 use crate::candidate::{Broken, Candidate, Fix, Object};
 use crate::registry::{Check, always, no_statics};
 use crate::report::Severity;
+use crate::routes::route_to_podcidr_missing::{ip_route, main_of, member};
 use netwhy_model::fib::{NextHop, Route, RouteKind};
-use netwhy_model::{Cluster, NetnsId, NetnsKind, Patch};
+use netwhy_model::{Cluster, Family, NetnsId, NetnsKind, Patch};
 use netwhy_sim::{Detail, Stage};
 
 /// Registered in [`crate::registry::CHECKS`].
@@ -23,21 +24,22 @@ const MAIN: u32 = 254;
 
 fn suspects(broken: &Broken<'_>) -> Vec<Candidate> {
     let end = &broken.outcome.end;
-    if end.stage != Stage::IpRouteOutputKeyHash {
+    let family = Family::of(broken.promise.flow.dst);
+    if !matches!(end.stage, Stage::IpRouteOutputKeyHash | Stage::Ip6RouteOutputFlags) {
         return Vec::new();
     }
     let ns = broken.cluster.ns(end.netns);
     let NetnsKind::Pod { node, namespace, name } = &ns.kind else {
         return Vec::new();
     };
-    if default_of(broken.cluster, end.netns).is_some() {
+    if default_of(broken.cluster, end.netns, family).is_some() {
         return Vec::new();
     }
     let siblings = broken.cluster.node(node).map(|n| n.pods.clone()).unwrap_or_default();
     let Some((sibling, route)) = siblings
         .iter()
         .filter(|s| **s != end.netns)
-        .find_map(|s| Some((*s, default_of(broken.cluster, *s)?)))
+        .find_map(|s| Some((*s, default_of(broken.cluster, *s, family)?)))
     else {
         return Vec::new();
     };
@@ -62,7 +64,8 @@ fn suspects(broken: &Broken<'_>) -> Vec<Candidate> {
         "its answers have no way back"
     };
     let command = format!(
-        "ip route add default via {} dev {}",
+        "{} add default via {} dev {}",
+        ip_route(family),
         hop.gateway.map_or_else(String::new, |g| g.to_string()),
         hop.dev
     );
@@ -74,7 +77,7 @@ fn suspects(broken: &Broken<'_>) -> Vec<Candidate> {
         patches: vec![Patch::RouteAdd { netns: end.netns, table: MAIN, route: Route { nexthops: vec![hop], ..route.clone() } }],
         summary: format!("pod {namespace}/{name} has no default route: {sees}"),
         evidence: vec![
-            format!("{}/route.json has no default route", ns.dir),
+            format!("{} has no default route", member(ns, family)),
             format!("{} on the same node has one via {}", broken.cluster.ns(sibling).kind, route.nexthops[0].gateway.map_or_else(|| "its link".to_owned(), |g| g.to_string())),
         ],
         norm: "the network plugin gives every pod of this node a default route".to_owned(),
@@ -87,8 +90,8 @@ fn suspects(broken: &Broken<'_>) -> Vec<Candidate> {
     }]
 }
 
-pub(crate) fn default_of(cluster: &Cluster, id: NetnsId) -> Option<Route> {
-    let table = cluster.ns(id).fib.as_ref().ok()?.tables.get(&MAIN)?;
+pub(crate) fn default_of(cluster: &Cluster, id: NetnsId, family: Family) -> Option<Route> {
+    let table = main_of(cluster.ns(id), family).ok()??;
     table
         .routes
         .iter()

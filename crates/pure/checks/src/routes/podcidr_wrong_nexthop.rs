@@ -4,10 +4,10 @@ use crate::candidate::{Broken, Candidate, Fix, Object};
 use crate::facts::{host_node, some};
 use crate::registry::{Check, no_statics};
 use crate::report::Severity;
-use crate::routes::route_to_podcidr_missing::{MAIN, applies, hop_to};
+use crate::routes::route_to_podcidr_missing::{MAIN, applies, hop_to, main_of};
 use ipnet::IpNet;
 use netwhy_model::fib::{NextHop, Route, RouteKind};
-use netwhy_model::{Cluster, NetnsId, Node, Patch};
+use netwhy_model::{Cluster, Family, NetnsId, Node, Patch};
 use std::collections::BTreeSet;
 
 /// Registered in [`crate::registry::CHECKS`].
@@ -40,10 +40,12 @@ struct Wrong<'a> {
 
 fn candidate(cluster: &Cluster, id: NetnsId, name: &str) -> Option<Candidate> {
     let ns = cluster.ns(id);
-    let table = ns.fib.as_ref().ok()?.tables.get(&MAIN)?;
     let mut wrong: Vec<Wrong<'_>> = Vec::new();
     for target in cluster.nodes.iter().filter(|n| n.name != name) {
         for cidr in &target.pod_cidrs {
+            let Ok(Some(table)) = main_of(ns, Family::of(cidr.addr())) else {
+                continue;
+            };
             let found = table
                 .routes
                 .iter()

@@ -6,7 +6,7 @@ use crate::registry::{Check, no_statics};
 use crate::report::Severity;
 use ipnet::IpNet;
 use netwhy_model::fib::{FibTable, NextHop, Route, RouteKind};
-use netwhy_model::{Cluster, Netns, NetnsId, Node, Patch};
+use netwhy_model::{Cluster, Fact, Family, Netns, NetnsId, Node, Patch};
 use netwhy_sim::Detail;
 use std::net::IpAddr;
 
@@ -61,10 +61,12 @@ fn suspects(broken: &Broken<'_>) -> Vec<Candidate> {
 /// The routes to other nodes' pods that a node lacks, if it lacks the one to this address.
 fn candidate(broken: &Broken<'_>, id: NetnsId, name: &str, addr: IpAddr) -> Option<Candidate> {
     let ns = broken.cluster.ns(id);
-    let table = ns.fib.as_ref().ok()?.tables.get(&MAIN);
+    let family = Family::of(addr);
+    let table = main_of(ns, family).ok()?;
     let mut missing: Vec<(&Node, IpNet, NextHop)> = Vec::new();
     for target in broken.cluster.nodes.iter().filter(|n| n.name != name) {
-        for cidr in target.pod_cidrs.iter().filter(|c| !is_specific(table, **c)) {
+        let ours = target.pod_cidrs.iter().filter(|c| Family::of(c.addr()) == family);
+        for cidr in ours.filter(|c| !is_specific(table, **c)) {
             let hop = hop_to(broken.cluster, ns, name, target, *cidr);
             missing.extend(hop.map(|hop| (target, *cidr, hop)));
         }
@@ -79,7 +81,8 @@ fn candidate(broken: &Broken<'_>, id: NetnsId, name: &str, addr: IpAddr) -> Opti
     });
     let commands = missing.iter().map(|(target, cidr, hop)| {
         format!(
-            "ip route add {cidr} via {} dev {}{}",
+            "{} add {cidr} via {} dev {}{}",
+            ip_route(family),
             hop.gateway.map_or_else(|| target.name.clone(), |g| g.to_string()),
             hop.dev,
             if hop.onlink { " onlink" } else { "" }
@@ -93,8 +96,9 @@ fn candidate(broken: &Broken<'_>, id: NetnsId, name: &str, addr: IpAddr) -> Opti
         .iter()
         .map(|(n, cidr, _)| {
             format!(
-                "{}/route.json has no route to {cidr}, the podCIDR of {}",
-                ns.dir, n.name
+                "{} has no route to {cidr}, the podCIDR of {}",
+                member(ns, family),
+                n.name
             )
         })
         .collect();
@@ -123,6 +127,32 @@ fn candidate(broken: &Broken<'_>, id: NetnsId, name: &str, addr: IpAddr) -> Opti
     })
 }
 
+/// The main table of a family, if it has routes.
+pub(crate) fn main_of(ns: &Netns, family: Family) -> Fact<Option<&FibTable>> {
+    ns.fib_of(family).map(|fib| fib.tables.get(&MAIN))
+}
+
+/// The member that has the routes of a family.
+pub(crate) fn member(ns: &Netns, family: Family) -> String {
+    match family {
+        Family::Inet => format!("{}/route.json", ns.dir),
+        Family::Inet6 => format!("{}/route6.json", ns.dir),
+    }
+}
+
+/// The command that lists and changes the routes of a family.
+pub(crate) fn ip_route(family: Family) -> &'static str {
+    match family {
+        Family::Inet => "ip route",
+        Family::Inet6 => "ip -6 route",
+    }
+}
+
+/// The first address of a family.
+fn first_of(list: &[IpAddr], family: Family) -> Option<IpAddr> {
+    list.iter().copied().find(|addr| Family::of(*addr) == family)
+}
+
 /// A route to this network or a part of it, not one to the whole world.
 pub(crate) fn is_specific(table: Option<&FibTable>, cidr: IpNet) -> bool {
     let fits = |r: &Route| {
@@ -134,6 +164,7 @@ pub(crate) fn is_specific(table: Option<&FibTable>, cidr: IpNet) -> bool {
 pub(crate) fn route(dst: IpNet, hop: NextHop) -> Route {
     Route {
         dst,
+        src: None,
         tos: 0,
         kind: RouteKind::Unicast,
         metric: 0,
@@ -154,7 +185,8 @@ pub(crate) fn hop_to(cluster: &Cluster, ns: &Netns, name: &str, target: &Node, c
 
 /// The shape of this node's routes to the podCIDRs of others.
 fn hop_like_siblings(cluster: &Cluster, ns: &Netns, name: &str, target: &Node, cidr: IpNet) -> Option<NextHop> {
-    let table = ns.fib.as_ref().ok()?.tables.get(&MAIN)?;
+    let family = Family::of(cidr.addr());
+    let table = main_of(ns, family).ok()??;
     for other in cluster.nodes.iter().filter(|n| n.name != name && n.name != target.name) {
         for theirs in &other.pod_cidrs {
             let Some(route) = table
@@ -174,7 +206,7 @@ fn hop_like_siblings(cluster: &Cluster, ns: &Netns, name: &str, target: &Node, c
             }
             if other.internal_ips.contains(&gateway) {
                 return Some(NextHop {
-                    gateway: target.internal_ips.first().copied(),
+                    gateway: first_of(&target.internal_ips, family),
                     ..hop.clone()
                 });
             }
@@ -186,8 +218,9 @@ fn hop_like_siblings(cluster: &Cluster, ns: &Netns, name: &str, target: &Node, c
 /// The shape of the target's own route back to this node.
 fn hop_like_mirror(cluster: &Cluster, ns: &Netns, name: &str, target: &Node, cidr: IpNet) -> Option<NextHop> {
     let own = cluster.node(name)?;
-    let back = cluster.ns(target.host?).fib.as_ref().ok()?.tables.get(&MAIN)?;
-    for mine in &own.pod_cidrs {
+    let family = Family::of(cidr.addr());
+    let back = main_of(cluster.ns(target.host?), family).ok()??;
+    for mine in own.pod_cidrs.iter().filter(|c| Family::of(c.addr()) == family) {
         let Some(hop) = back
             .routes
             .iter()
@@ -200,7 +233,7 @@ fn hop_like_mirror(cluster: &Cluster, ns: &Netns, name: &str, target: &Node, cid
         let gateway = if hop.gateway == Some(mine.network()) {
             Some(cidr.network())
         } else {
-            target.internal_ips.first().copied()
+            first_of(&target.internal_ips, family)
         };
         return Some(NextHop {
             gateway,

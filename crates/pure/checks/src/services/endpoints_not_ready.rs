@@ -6,8 +6,8 @@ use crate::facts::some;
 use crate::registry::{Check, no_suspects};
 use crate::report::{Finding, Severity};
 use netwhy_intent::Endpoints;
-use netwhy_model::Cluster;
 use netwhy_model::api::Service;
+use netwhy_model::{Cluster, Family};
 
 /// Registered in [`crate::registry::CHECKS`].
 pub const CHECK: Check = Check {
@@ -41,10 +41,11 @@ fn finding(cluster: &Cluster, service: &Service) -> Option<Finding> {
         .map(|p| p.name.clone())
         .collect();
     let any_ready = selected(cluster, service).any(|p| p.ready);
-    let served = service
-        .ports
-        .iter()
-        .any(|p| !Endpoints::of(cluster, service, p).backends.is_empty());
+    let served = service.ports.iter().any(|p| {
+        Family::ALL
+            .iter()
+            .any(|f| !Endpoints::of(cluster, service, p, *f).backends.is_empty())
+    });
     if unready.is_empty() || any_ready || served {
         return None;
     }

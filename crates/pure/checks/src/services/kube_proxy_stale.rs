@@ -9,7 +9,7 @@ use netwhy_model::netfilter::Target;
 use netwhy_model::{Cluster, Netns, Patch};
 use netwhy_sim::{Detail, Outcome, Step};
 use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// Registered in [`crate::registry::CHECKS`].
 pub const CHECK: Check = Check {
@@ -67,12 +67,12 @@ fn suspects(broken: &Broken<'_>) -> Vec<Candidate> {
         }
     });
     let patches = patches.collect();
-    let stale: Vec<String> = stale.iter().map(|(addr, port)| format!("{addr}:{port}")).collect();
+    let stale: Vec<String> = stale.iter().map(|to| SocketAddr::from(*to).to_string()).collect();
     let right: Vec<String> = broken
         .promise
         .backends
         .iter()
-        .map(|b| format!("{}:{}", b.addr, b.port))
+        .map(|b| SocketAddr::new(b.addr, b.port).to_string())
         .collect();
     vec![Candidate {
         code: CHECK.code,

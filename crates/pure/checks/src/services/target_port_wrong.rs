@@ -33,7 +33,10 @@ fn applies(cluster: &Cluster) -> Result<(), &'static str> {
 pub(crate) fn refused_by_backend<'a>(broken: &'a Broken<'_>) -> Option<(&'a Backend, NetnsId)> {
     let end = &broken.outcome.end;
     if broken.outcome.client != ClientSees::Refused
-        || !matches!(end.stage, Stage::TcpV4Rcv | Stage::UdpRcv)
+        || !matches!(
+            end.stage,
+            Stage::TcpV4Rcv | Stage::UdpRcv | Stage::TcpV6Rcv | Stage::Udp6LibRcv
+        )
         || end.reply
         || end.rule.is_some()
     {

@@ -3,7 +3,6 @@
 use super::Ctx;
 use crate::api::{Api, ApiNode, ContainerPort, Endpoint, EndpointSlice, Pod, Service, ServicePort};
 use crate::fact::{Fact, GapId};
-use ipnet::IpNet;
 use netwhy_snapshot::format::kube_list::{self as kube, TargetPort};
 use netwhy_wire::Proto;
 use serde::de::DeserializeOwned;
@@ -76,9 +75,8 @@ fn sorted<T, K: Ord>(mut list: Vec<T>, key: impl Fn(&T) -> K) -> Vec<T> {
     list
 }
 
-fn v4<'a>(list: impl IntoIterator<Item = &'a str>) -> Vec<IpAddr> {
-    let all = list.into_iter().filter_map(|text| text.parse().ok());
-    all.filter(IpAddr::is_ipv4).collect()
+fn addresses<'a>(list: impl IntoIterator<Item = &'a str>) -> Vec<IpAddr> {
+    list.into_iter().filter_map(|text| text.parse().ok()).collect()
 }
 
 /// Protocols of the API; an empty one is TCP.
@@ -92,7 +90,7 @@ fn protocol(text: &str) -> u8 {
 
 fn pod(raw: kube::Pod) -> Option<Pod> {
     let ready = raw.is_ready();
-    let ips = v4(raw.ips());
+    let ips = addresses(raw.ips());
     let sidecar = |c: &&kube::Container| c.restart_policy.as_deref() == Some("Always");
     let containers = raw
         .spec
@@ -123,17 +121,18 @@ fn pod(raw: kube::Pod) -> Option<Pod> {
 
 fn service(raw: kube::Service) -> Option<Service> {
     let vip = |i: &&kube::LoadBalancerIngress| i.ip_mode.as_deref().is_none_or(|mode| mode == "VIP");
-    let lb_ips = v4(raw
-        .status
-        .load_balancer
-        .ingress
-        .iter()
-        .filter(vip)
-        .map(|i| i.ip.as_str()));
-    let mut external_ips = v4(raw.spec.external_ips.iter().map(String::as_str));
+    let lb_ips = addresses(
+        raw.status
+            .load_balancer
+            .ingress
+            .iter()
+            .filter(vip)
+            .map(|i| i.ip.as_str()),
+    );
+    let mut external_ips = addresses(raw.spec.external_ips.iter().map(String::as_str));
     external_ips.extend(lb_ips.iter().copied());
     let affinity = raw.spec.session_affinity == "ClientIP";
-    let cluster_ips = v4(raw.ips());
+    let cluster_ips = addresses(raw.ips());
     let headless = raw.is_headless();
     let other_proxy = raw
         .metadata
@@ -179,9 +178,9 @@ fn service_port(raw: kube::ServicePort) -> ServicePort {
     }
 }
 
-/// A slice of IPv4 addresses; others are not looked at.
+/// A slice of addresses; names are not looked at.
 fn slice(raw: kube::EndpointSlice) -> Option<EndpointSlice> {
-    if !matches!(raw.address_type.as_str(), "IPv4" | "") {
+    if !matches!(raw.address_type.as_str(), "IPv4" | "IPv6" | "") {
         return None;
     }
     let service = raw.service().unwrap_or_default().to_owned();
@@ -199,7 +198,7 @@ fn slice(raw: kube::EndpointSlice) -> Option<EndpointSlice> {
 }
 
 fn endpoint(raw: kube::Endpoint) -> Option<Endpoint> {
-    let addr = raw.addresses.first()?.parse().ok().filter(IpAddr::is_ipv4)?;
+    let addr = raw.addresses.first()?.parse().ok()?;
     let pod = raw
         .target_ref
         .filter(|t| t.kind == "Pod")
@@ -219,9 +218,8 @@ fn node(raw: kube::Node) -> Option<ApiNode> {
     if cidrs.is_empty() {
         cidrs.push(&raw.spec.pod_cidr);
     }
-    let pod_cidrs = cidrs.iter().filter_map(|c| c.parse().ok());
-    let pod_cidrs = pod_cidrs.filter(|net: &IpNet| net.addr().is_ipv4()).collect();
-    let (internal_ips, ready) = (v4(raw.addresses("InternalIP")), raw.is_ready());
+    let pod_cidrs = cidrs.iter().filter_map(|c| c.parse().ok()).collect();
+    let (internal_ips, ready) = (addresses(raw.addresses("InternalIP")), raw.is_ready());
     Some(ApiNode {
         name: raw.metadata.name,
         labels: raw.metadata.labels,

@@ -16,9 +16,6 @@ pub(super) fn build(ctx: &mut Ctx<'_>, dir: &str) -> Fact<Conns> {
     for entry in &entries {
         let state = tcp_state(entry);
         evictable |= !entry.assured || state.is_some_and(can_early_drop);
-        if entry.orig.src.is_ipv6() {
-            continue;
-        }
         match conn(entry) {
             Some(conn) => list.push(conn),
             None => lost.push(entry.line),
@@ -44,7 +41,6 @@ pub(super) fn build(ctx: &mut Ctx<'_>, dir: &str) -> Fact<Conns> {
     Ok(conns)
 }
 
-/// Of IPv4.
 fn conn(entry: &Entry) -> Option<Conn> {
     let (orig, reply) = (tuple(entry.proto, &entry.orig)?, tuple(entry.proto, &entry.reply)?);
     let mut offloaded = false;

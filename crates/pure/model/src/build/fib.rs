@@ -1,4 +1,4 @@
-//! `route.json`, `rule.json`, `route-cache.json`.
+//! `route.json` and `route6.json`, `rule.json` and `rule6.json`, `route-cache.json`.
 
 use super::sysctl::Conf;
 use super::{Ctx, index_of, links};
@@ -12,8 +12,17 @@ use netwhy_snapshot::format::ip_json;
 use rustc_hash::FxHashMap;
 use std::net::IpAddr;
 
-pub(super) fn build(ctx: &mut Ctx<'_>, dir: &str, links: Option<&Links>, sysctl: Fact<&Sysctls>) -> Fact<Fib> {
-    let path = format!("{dir}/route.json");
+pub(super) fn build(
+    ctx: &mut Ctx<'_>,
+    dir: &str,
+    links: Option<&Links>,
+    sysctl: Fact<&Sysctls>,
+    family: Family,
+) -> Fact<Fib> {
+    let path = match family {
+        Family::Inet => format!("{dir}/route.json"),
+        Family::Inet6 => format!("{dir}/route6.json"),
+    };
     let list = ctx.list::<ip_json::Route>(&path)?;
     if let Some(cut) = list.cut {
         // Any lookup could have ended at the route that was lost.
@@ -27,8 +36,9 @@ pub(super) fn build(ctx: &mut Ctx<'_>, dir: &str, links: Option<&Links>, sysctl:
         path: &path,
         links,
         sysctl,
+        family,
     };
-    for raw in list.items.iter().filter(|r| !r.is_v6()) {
+    for raw in list.items.iter().filter(|r| is_of(r, family)) {
         match reader.route(raw) {
             Some(Ok(route)) => tables
                 .entry(names.number(raw.table.as_deref()))
@@ -39,7 +49,7 @@ pub(super) fn build(ctx: &mut Ctx<'_>, dir: &str, links: Option<&Links>, sysctl:
         }
     }
     let mut fib = Fib {
-        exceptions: exceptions(ctx, dir),
+        exceptions: exceptions(ctx, dir, family),
         ..Fib::default()
     };
     fib.custom_local_routes = custom_local(tables.values().flatten());
@@ -47,8 +57,16 @@ pub(super) fn build(ctx: &mut Ctx<'_>, dir: &str, links: Option<&Links>, sysctl:
         .into_iter()
         .map(|(number, routes)| (number, FibTable::new(routes)))
         .collect();
-    rules(ctx, dir, &mut names, &mut fib)?;
+    rules(ctx, dir, &mut names, &mut fib, family)?;
     Ok(fib)
+}
+
+/// `route.json` may list routes of both families, of which those of IPv6 stand in `route6.json` again.
+fn is_of(raw: &ip_json::Route, family: Family) -> bool {
+    match family {
+        Family::Inet => !raw.is_v6(),
+        Family::Inet6 => !raw.dst.contains('.'),
+    }
 }
 
 /// `fib_has_custom_local_routes`: a local route that an address did not make.
@@ -85,6 +103,7 @@ struct Reader<'c, 'a, 'd> {
     path: &'d str,
     links: Option<&'d Links>,
     sysctl: Fact<&'d Sysctls>,
+    family: Family,
 }
 
 impl Reader<'_, '_, '_> {
@@ -95,26 +114,28 @@ impl Reader<'_, '_, '_> {
             "local" => RouteKind::Local,
             "broadcast" => RouteKind::Broadcast,
             "multicast" => RouteKind::Multicast,
+            "anycast" => RouteKind::Anycast,
             "blackhole" => RouteKind::Blackhole,
             "unreachable" => RouteKind::Unreachable,
             "prohibit" => RouteKind::Prohibit,
             "throw" => RouteKind::Throw,
             _ => return None,
         };
-        let Some(dst) = prefix(&raw.dst, Family::Inet) else {
+        let Some(dst) = prefix(&raw.dst, self.family) else {
             return Some(Err(self
                 .ctx
                 .gaps
-                .add(self.path, format!("destination {:?} is no IPv4 network", raw.dst))));
+                .add(self.path, format!("destination {:?} is no network", raw.dst))));
         };
         let mut route = Route {
             dst,
+            src: raw.src.as_deref().and_then(|src| prefix(src, self.family)),
             tos: 0,
             kind,
             metric: raw.metric.unwrap_or(0),
             scope: links::scope(raw.scope.as_deref().unwrap_or("global")),
             protocol: raw.protocol.as_deref().unwrap_or("boot").into(),
-            prefsrc: raw.prefsrc.as_deref().and_then(|a| address(a, Family::Inet)),
+            prefsrc: raw.prefsrc.as_deref().and_then(|a| address(a, self.family)),
             mtu: raw.mtu(),
             advmss: raw.advmss(),
             nexthops: Vec::new(),
@@ -168,9 +189,9 @@ impl Reader<'_, '_, '_> {
             self.unsupported(route, "its encapsulation is not modelled");
         }
         let gateway = match (&hop.gateway, &hop.via) {
-            (Some(text), _) => address(text, Family::Inet),
-            (None, Some(via)) if via.family == "inet" => address(&via.host, Family::Inet),
-            (None, _) => None,
+            (Some(text), _) => address(text, self.family),
+            (None, Some(via)) => address(&via.host, self.family),
+            (None, None) => None,
         };
         if gateway.is_none() && (hop.gateway.is_some() || hop.via.is_some()) {
             self.unsupported(route, "a next hop of another family is not modelled");
@@ -226,7 +247,7 @@ fn tos(text: &str) -> Option<u8> {
     }
 }
 
-fn exceptions(ctx: &mut Ctx<'_>, dir: &str) -> Vec<FibException> {
+fn exceptions(ctx: &mut Ctx<'_>, dir: &str, family: Family) -> Vec<FibException> {
     let path = format!("{dir}/route-cache.json");
     if ctx.snap.get(&path).is_none() {
         return Vec::new();
@@ -235,24 +256,29 @@ fn exceptions(ctx: &mut Ctx<'_>, dir: &str) -> Vec<FibException> {
         return Vec::new();
     };
     let exception = |raw: &ip_json::Route| {
-        let gateway = raw.gateway.as_deref().and_then(|g| address(g, Family::Inet));
-        let dst = prefix(&raw.dst, Family::Inet).filter(|n| n.prefix_len() == 32)?.addr();
+        let gateway = raw.gateway.as_deref().and_then(|g| address(g, family));
+        let dst = prefix(&raw.dst, family)
+            .filter(|n| n.prefix_len() == family.addr_len())?
+            .addr();
         Some(FibException {
             dst,
             gateway,
             mtu: raw.mtu(),
         })
     };
-    list.items.iter().filter(|r| !r.is_v6()).filter_map(exception).collect()
+    list.items.iter().filter_map(exception).collect()
 }
 
 /// The policy rules, or the three that every namespace begins with.
-fn rules(ctx: &mut Ctx<'_>, dir: &str, names: &mut Tables, fib: &mut Fib) -> Fact<()> {
-    let path = format!("{dir}/rule.json");
+fn rules(ctx: &mut Ctx<'_>, dir: &str, names: &mut Tables, fib: &mut Fib, family: Family) -> Fact<()> {
+    let path = match family {
+        Family::Inet => format!("{dir}/rule.json"),
+        Family::Inet6 => format!("{dir}/rule6.json"),
+    };
     let list = match ctx.list::<ip_json::Rule>(&path) {
         Ok(list) => list,
         Err(gap) => {
-            fib.rules = DEFAULTS
+            fib.rules = defaults(family)
                 .iter()
                 .map(|&(priority, table)| plain(priority, table))
                 .collect();
@@ -263,20 +289,29 @@ fn rules(ctx: &mut Ctx<'_>, dir: &str, names: &mut Tables, fib: &mut Fib) -> Fac
     if let Some(cut) = list.cut {
         return Err(cut);
     }
-    let v4 = |r: &&ip_json::Rule| !r.src.contains(':') && !r.dst.as_deref().is_some_and(|d| d.contains(':'));
+    let foreign = if family == Family::Inet { ':' } else { '.' };
+    let ours = |r: &&ip_json::Rule| !r.src.contains(foreign) && !r.dst.as_deref().is_some_and(|d| d.contains(foreign));
     fib.rules = list
         .items
         .iter()
-        .filter(v4)
-        .map(|raw| rule(ctx, &path, names, raw))
+        .filter(ours)
+        .map(|raw| rule(ctx, &path, names, raw, family))
         .collect();
     fib.rules.sort_by_key(|r| r.priority);
-    fib.custom_rules = !is_default(&fib.rules);
+    fib.custom_rules = !is_default(&fib.rules, family);
     Ok(())
 }
 
 /// Priority and table of the rules of a new namespace (`net/ipv4/fib_rules.c: fib_default_rules_init()`).
 const DEFAULTS: [(u32, u32); 3] = [(0, 255), (32766, 254), (32767, 253)];
+
+/// IPv6 has the first two (`net/ipv6/fib6_rules.c: fib6_rules_net_init()`).
+fn defaults(family: Family) -> &'static [(u32, u32)] {
+    match family {
+        Family::Inet => &DEFAULTS,
+        Family::Inet6 => &DEFAULTS[..2],
+    }
+}
 
 fn plain(priority: u32, table: u32) -> FibRule {
     FibRule {
@@ -296,23 +331,24 @@ fn plain(priority: u32, table: u32) -> FibRule {
     }
 }
 
-fn is_default(rules: &[FibRule]) -> bool {
+fn is_default(rules: &[FibRule], family: Family) -> bool {
     let selects = |r: &FibRule| {
         let ends = r.src.is_some() || r.dst.is_some() || r.iif.is_some() || r.oif.is_some();
         ends || r.mark.is_some() || r.tos != 0 || r.ipproto.is_some() || r.sport.is_some() || r.dport.is_some()
     };
-    rules.len() == DEFAULTS.len()
-        && rules.iter().zip(DEFAULTS).all(|(r, (priority, table))| {
+    let defaults = defaults(family);
+    rules.len() == defaults.len()
+        && rules.iter().zip(defaults).all(|(r, &(priority, table))| {
             r.priority == priority && r.action == Ok(RuleAction::Table(table)) && !r.invert && !selects(r)
         })
 }
 
-fn rule(ctx: &mut Ctx<'_>, path: &str, names: &mut Tables, raw: &ip_json::Rule) -> FibRule {
+fn rule(ctx: &mut Ctx<'_>, path: &str, names: &mut Tables, raw: &ip_json::Rule, family: Family) -> FibRule {
     let mut rule = plain(raw.priority, 0);
     let mut odd: Option<&str> = None;
     rule.invert = raw.not;
-    rule.src = selector(&raw.src, raw.srclen, &mut odd);
-    rule.dst = selector(raw.dst.as_deref().unwrap_or(""), raw.dstlen, &mut odd);
+    rule.src = selector(&raw.src, raw.srclen, family, &mut odd);
+    rule.dst = selector(raw.dst.as_deref().unwrap_or(""), raw.dstlen, family, &mut odd);
     rule.iif = raw.iif.as_deref().map(Into::into);
     rule.oif = raw.oif.as_deref().map(Into::into);
     rule.mark = raw.fwmark.map(|value| (value, raw.fwmask.unwrap_or(u32::MAX)));
@@ -368,12 +404,12 @@ fn action(raw: &ip_json::Rule, names: &mut Tables) -> Option<RuleAction> {
     }
 }
 
-fn selector(text: &str, len: Option<u8>, odd: &mut Option<&str>) -> Option<IpNet> {
+fn selector(text: &str, len: Option<u8>, family: Family, odd: &mut Option<&str>) -> Option<IpNet> {
     if matches!(text, "" | "all" | "any" | "default") {
         return None;
     }
-    let addr = address(text, Family::Inet);
-    let net = addr.and_then(|a| IpNet::new(a, len.unwrap_or(Family::Inet.addr_len())).ok());
+    let addr = address(text, family);
+    let net = addr.and_then(|a| IpNet::new(a, len.unwrap_or(family.addr_len())).ok());
     if net.is_none() {
         *odd = Some("its address");
     }

@@ -5,7 +5,8 @@ use super::sysctl::Conf;
 use super::wires::{End, Far};
 use crate::cluster::NetnsId;
 use crate::fact::{Fact, GapId};
-use crate::link::{BridgePort, IfConf, Ifaddr, Link, LinkKind, Links, PortState, Vxlan};
+use crate::family::Family;
+use crate::link::{BridgePort, IfConf, IfConf6, Ifaddr, Link, LinkKind, Links, PortState, Vxlan};
 use crate::sysctl::Sysctls;
 use netwhy_snapshot::format::ip_json;
 use netwhy_wire::Mac;
@@ -25,8 +26,12 @@ pub(super) fn build(ctx: &mut Ctx<'_>, ns: NetnsId, dir: &str, sysctl: Fact<&Sys
     let mut links = Vec::with_capacity(raw.len());
     for link in &raw {
         let mut link = one(ctx, dir, link, &names, &ports);
-        if let Some(list) = addrs.get(&link.index) {
-            link.addrs.clone_from(list);
+        for addr in addrs.get(&link.index).into_iter().flatten() {
+            let list = match addr.addr {
+                IpAddr::V4(_) => &mut link.addrs,
+                IpAddr::V6(_) => &mut link.addrs6,
+            };
+            list.push(addr.clone());
         }
         links.push(link);
     }
@@ -37,9 +42,10 @@ pub(super) fn build(ctx: &mut Ctx<'_>, ns: NetnsId, dir: &str, sysctl: Fact<&Sys
     };
     for link in &mut links {
         link.conf = conf.of(&link.name);
+        link.conf6 = conf.of6(&link.name);
     }
-    let all = conf.of("all");
-    Ok(Links::new(links, all))
+    let (all, all6) = (conf.of("all"), conf.of6("all"));
+    Ok(Links::new(links, all, all6))
 }
 
 /// The names of a namespace's links.
@@ -93,7 +99,7 @@ fn attributes(ctx: &mut Ctx<'_>, dir: &str) -> Fact<Vec<ip_json::Link>> {
     Ok(list)
 }
 
-/// IPv4 addresses by ifindex. A link without its addresses would be a false fact, so all must be there.
+/// Addresses by ifindex. A link without its addresses would be a false fact, so all must be there.
 fn addresses(ctx: &mut Ctx<'_>, dir: &str) -> Fact<BTreeMap<u32, Vec<Ifaddr>>> {
     let list = ctx.list::<ip_json::AddrLink>(&format!("{dir}/addr.json"))?;
     if let Some(cut) = list.cut {
@@ -102,19 +108,21 @@ fn addresses(ctx: &mut Ctx<'_>, dir: &str) -> Fact<BTreeMap<u32, Vec<Ifaddr>>> {
     let mut by_link: BTreeMap<u32, Vec<Ifaddr>> = BTreeMap::new();
     for link in &list.items {
         let own = by_link.entry(link.ifindex).or_default();
-        own.extend(link.addr_info.iter().filter(|a| a.family == "inet").filter_map(address));
+        own.extend(link.addr_info.iter().filter_map(address));
     }
     Ok(by_link)
 }
 
 fn address(info: &ip_json::AddrInfo) -> Option<Ifaddr> {
     let addr: IpAddr = info.local.parse().ok()?;
-    (info.prefixlen <= 32).then(|| Ifaddr {
+    (info.prefixlen <= Family::of(addr).addr_len()).then(|| Ifaddr {
         addr,
         peer: info.peer.as_ref().and_then(|p| p.parse().ok()).filter(|p| *p != addr),
         prefix: info.prefixlen,
         secondary: info.secondary,
         scope: scope(&info.scope),
+        tentative: info.tentative || info.dadfailed,
+        deprecated: info.deprecated,
     })
 }
 
@@ -162,7 +170,9 @@ fn one(
         master: raw.master.as_deref().and_then(|m| names.index.get(m).copied()),
         port: port(raw, ports.get(&raw.ifindex)),
         addrs: Vec::new(),
+        addrs6: Vec::new(),
         conf: IfConf::default(),
+        conf6: IfConf6::default(),
         program: program(ctx, dir, raw),
     }
 }
@@ -190,6 +200,7 @@ fn kind(ctx: &mut Ctx<'_>, dir: &str, raw: &ip_json::Link, names: &Names<'_>) ->
         },
         "bridge" => LinkKind::Bridge {
             nf_call_iptables: truth(data, "nf_call_iptables"),
+            nf_call_ip6tables: truth(data, "nf_call_ip6tables"),
             vlan_filtering: truth(data, "vlan_filtering"),
         },
         "vxlan" => LinkKind::Vxlan(vxlan(data, &names.index)),
@@ -215,13 +226,13 @@ fn gap(ctx: &mut Ctx<'_>, dir: &str, why: String) -> GapId {
 
 fn vxlan(data: &Value, index: &BTreeMap<&str, u32>) -> Vxlan {
     let text = |key: &str| data.get(key).and_then(Value::as_str);
-    let addr = |key: &str| text(key).and_then(|t| t.parse().ok()).filter(IpAddr::is_ipv4);
+    let addr = |keys: [&str; 2]| keys.iter().find_map(|key| text(key)?.parse().ok());
     Vxlan {
         vni: number(data, "id").and_then(|n| n.try_into().ok()).unwrap_or(0),
         // Without `dstport` the kernel takes its old default (`drivers/net/vxlan/vxlan_core.c: vxlan_port`).
         port: number(data, "port").and_then(|n| n.try_into().ok()).unwrap_or(8472),
-        local: addr("local"),
-        remote: addr("remote").or_else(|| addr("group")),
+        local: addr(["local", "local6"]),
+        remote: addr(["remote", "remote6"]).or_else(|| addr(["group", "group6"])),
         lower: text("link").and_then(|l| index.get(l).copied()),
         // Not printed by old versions, where only `nolearning` was said.
         learning: data.get("learning").is_none_or(|_| truth(data, "learning")),

@@ -28,13 +28,19 @@ pub(super) struct Misprint {
 }
 
 /// Looks for such rules in the tables that the text prints.
-pub(super) fn find(ctx: &mut Ctx<'_>, path: &str, rules: &Ruleset, printed: &[String]) -> Vec<Misprint> {
+pub(super) fn find(
+    ctx: &mut Ctx<'_>,
+    path: &str,
+    rules: &Ruleset,
+    family: Family,
+    printed: &[String],
+) -> Vec<Misprint> {
     let mut found = Vec::new();
     let mut counts: FxHashMap<(&str, &str), usize> = FxHashMap::default();
     for rule in rules
         .rules
         .iter()
-        .filter(|r| r.family == "ip" && printed.contains(&r.table))
+        .filter(|r| r.family == super::nft::of_iptables(family) && printed.contains(&r.table))
     {
         let count = counts.entry((&rule.table, &rule.chain)).or_default();
         *count += 1;
@@ -53,8 +59,8 @@ pub(super) fn find(ctx: &mut Ctx<'_>, path: &str, rules: &Ruleset, printed: &[St
 
 fn misprint(ctx: &mut Ctx<'_>, path: &str, rule: &Rule, number: usize) -> Misprint {
     let why = format!(
-        "native rule with handle {} in table ip {} chain {} is not modelled, and iptables-save misprints it",
-        rule.handle, rule.table, rule.chain
+        "native rule with handle {} in table {} {} chain {} is not modelled, and iptables-save misprints it",
+        rule.handle, rule.family, rule.table, rule.chain
     );
     let gap = ctx.gaps.add(path, why);
     Misprint {
@@ -94,7 +100,7 @@ fn is_lookup(statement: &Value) -> bool {
 }
 
 /// Makes the rules unknown that are misprinted. Returns the tables where it is not known which ones they are.
-pub(super) fn apply(netfilter: &mut Netfilter, misprints: &[Misprint]) -> Vec<(TableName, GapId)> {
+pub(super) fn apply(netfilter: &mut Netfilter, family: Family, misprints: &[Misprint]) -> Vec<(TableName, GapId)> {
     let mut by_chain: BTreeMap<(&str, &str), Vec<&Misprint>> = BTreeMap::new();
     for misprint in misprints {
         by_chain
@@ -107,7 +113,7 @@ pub(super) fn apply(netfilter: &mut Netfilter, misprints: &[Misprint]) -> Vec<(T
         let table = netfilter
             .tables
             .iter_mut()
-            .find(|t| (t.family, t.backend) == (Family::Inet, Backend::Nft) && t.name.as_str() == table);
+            .find(|t| (t.family, t.backend) == (family, Backend::Nft) && t.name.as_str() == table);
         let (Some(table), Some(first)) = (table, list.first()) else {
             continue;
         };

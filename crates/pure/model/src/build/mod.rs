@@ -24,6 +24,7 @@ mod with;
 
 use crate::cluster::{Cluster, Netns, NetnsId, Node};
 use crate::fact::{Fact, GapId, Gaps};
+use crate::family::Family;
 use crate::link::Links;
 use netwhy_snapshot::{NetnsKind, Problem, Snapshot};
 use serde::de::DeserializeOwned;
@@ -133,7 +134,8 @@ fn namespace(ctx: &mut Ctx<'_>, id: NetnsId, kind: NetnsKind, dir: String) -> Ne
     let read = sysctl.as_ref().map_err(|g| *g);
     let links = links::build(ctx, id, &dir, read);
     let names = links.as_ref().ok();
-    let fib = fib::build(ctx, &dir, names, read).map(Arc::new);
+    let fib = fib::build(ctx, &dir, names, read, Family::Inet).map(Arc::new);
+    let fib6 = fib::build(ctx, &dir, names, read, Family::Inet6).map(Arc::new);
     let neigh = neigh::neighs(ctx, &dir, names).map(Arc::new);
     let fdb = neigh::fdb(ctx, &dir, names).map(Arc::new);
     let netfilter = Arc::new(netfilter::build(ctx, &dir, names));
@@ -145,6 +147,7 @@ fn namespace(ctx: &mut Ctx<'_>, id: NetnsId, kind: NetnsKind, dir: String) -> Ne
         dir,
         links: links.map(Arc::new),
         fib,
+        fib6,
         neigh,
         fdb,
         netfilter,

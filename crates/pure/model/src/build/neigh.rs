@@ -72,7 +72,7 @@ fn vxlan(fdb: &mut Fdb, device: u32, mac: Mac, entry: &ip_json::Fdb) {
     let Some(dst) = &entry.dst else { return };
     let permanent = entry.state == "permanent" || entry.state == "static" || entry.state == "noarp";
     let dst = VxlanDst {
-        addr: dst.parse().ok().filter(IpAddr::is_ipv4),
+        addr: dst.parse().ok(),
         port: entry.port,
         vni: entry.vni,
         permanent,

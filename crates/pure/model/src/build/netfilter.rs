@@ -5,6 +5,7 @@ use super::{Ctx, misprints, nft};
 use crate::fact::{Fact, GapId};
 use crate::family::Family;
 use crate::link::Links;
+use crate::netfilter::nft::NftTable;
 use crate::netfilter::{Backend, Hook, HookEntry, HookFn, Netfilter, Rule, TableName};
 use std::sync::Arc;
 
@@ -55,8 +56,20 @@ impl Hooks {
 }
 
 pub(super) fn build(ctx: &mut Ctx<'_>, dir: &str, links: Option<&Links>) -> Netfilter {
-    let main = format!("{dir}/iptables-save");
-    let legacy = format!("{dir}/iptables-legacy-save");
+    let mut netfilter = Netfilter::default();
+    for family in Family::ALL {
+        of_family(ctx, dir, links, family, &mut netfilter);
+    }
+    netfilter
+}
+
+fn of_family(ctx: &mut Ctx<'_>, dir: &str, links: Option<&Links>, family: Family, netfilter: &mut Netfilter) {
+    let tool = match family {
+        Family::Inet => "iptables",
+        Family::Inet6 => "ip6tables",
+    };
+    let main = format!("{dir}/{tool}-save");
+    let legacy = format!("{dir}/{tool}-legacy-save");
     let backend = ctx
         .text(&main)
         .map(|text| iptables::named_backend(text).unwrap_or(Backend::Nft));
@@ -65,20 +78,20 @@ pub(super) fn build(ctx: &mut Ctx<'_>, dir: &str, links: Option<&Links>) -> Netf
     } else {
         &legacy
     };
-    let legacy = iptables::read(ctx, dir, legacy, (Backend::Legacy, Family::Inet));
+    let legacy = iptables::read(ctx, dir, legacy, (Backend::Legacy, family));
     let nft = match backend {
-        Ok(Backend::Nft) => Some(iptables::read(ctx, dir, &main, (Backend::Nft, Family::Inet))),
+        Ok(Backend::Nft) => Some(iptables::read(ctx, dir, &main, (Backend::Nft, family))),
         // What iptables-nft has, if anything, stands in nft.json then.
         Ok(Backend::Legacy) => None,
         Err(gap) => Some(Err(gap)),
     };
     let unprinted = nft.as_ref().and_then(|n| n.as_ref().err().copied());
     let printed: &[String] = nft.as_ref().and_then(|n| n.as_ref().ok()).map_or(&[], |p| &p.names);
-    let native = nft::build(ctx, dir, links, printed, unprinted);
+    let native = nft::build(ctx, dir, links, family, printed, unprinted);
     // Native tables show what the missing text would have said, if without its arguments.
     let nft = nft.filter(|n| n.is_ok() || native.is_err());
     let ipvs = ipvs(ctx, dir, links);
-    assemble([(LEGACY, Some(legacy)), (NFT, nft)], native, ipvs)
+    assemble(netfilter, family, [(LEGACY, Some(legacy)), (NFT, nft)], native, ipvs);
 }
 
 /// The device that holds the Service addresses where kube-proxy uses IPVS.
@@ -103,8 +116,13 @@ fn ipvs(ctx: &mut Ctx<'_>, dir: &str, links: Option<&Links>) -> Option<GapId> {
     }
 }
 
-fn assemble(saves: [(u8, Option<Fact<Arc<Parsed>>>); 2], native: Fact<nft::Native>, ipvs: Option<GapId>) -> Netfilter {
-    let mut netfilter = Netfilter::default();
+fn assemble(
+    netfilter: &mut Netfilter,
+    family: Family,
+    saves: [(u8, Option<Fact<Arc<Parsed>>>); 2],
+    native: Fact<nft::Native>,
+    ipvs: Option<GapId>,
+) {
     let mut hooks = Hooks::default();
     let mut used = false;
     let mut maybe = None;
@@ -116,7 +134,7 @@ fn assemble(saves: [(u8, Option<Fact<Arc<Parsed>>>); 2], native: Fact<nft::Nativ
                 maybe = maybe.or(Some(gap));
             }
             Some(Ok(parsed)) => {
-                add_save(&mut netfilter, &mut hooks, order, &parsed);
+                add_save(netfilter, &mut hooks, order, &parsed);
                 used |= parsed.conntrack;
                 maybe = maybe.or(parsed.lost).or(parsed.unknown.first().map(|(_, _, gap)| *gap));
             }
@@ -128,15 +146,18 @@ fn assemble(saves: [(u8, Option<Fact<Arc<Parsed>>>); 2], native: Fact<nft::Nativ
             maybe = maybe.or(Some(gap));
         }
         Ok(native) => {
-            for (table, gap) in misprints::apply(&mut netfilter, &native.misprints) {
+            for (table, gap) in misprints::apply(netfilter, family, &native.misprints) {
                 for &(hook, priority) in table.bases() {
                     hooks.add(hook, priority, NFT, HookFn::Unknown(gap));
                 }
             }
-            for (hook, priority, nat, run) in native.hooks {
+            let numbers = add_native(netfilter, native.tables);
+            for (hook, priority, nat, mut run) in native.hooks {
+                if let HookFn::Native { table, .. } = &mut run {
+                    *table = numbers[*table as usize];
+                }
                 hooks.place(hook, priority, nat, NATIVE, run);
             }
-            netfilter.native = native.tables;
             used |= native.conntrack;
             maybe = maybe.or(native.cut);
         }
@@ -148,10 +169,24 @@ fn assemble(saves: [(u8, Option<Fact<Arc<Parsed>>>); 2], native: Fact<nft::Nativ
         maybe = maybe.or(Some(gap));
     }
     hooks.translate();
-    netfilter.inet.hooks = hooks.sorted();
-    netfilter.inet.conntrack_otherwise = if used { Some(Ok(())) } else { maybe.map(Err) };
-    follow(&mut netfilter, Family::Inet);
-    netfilter
+    let stack = netfilter.of_mut(family);
+    stack.hooks = hooks.sorted();
+    stack.conntrack_otherwise = if used { Some(Ok(())) } else { maybe.map(Err) };
+    follow(netfilter, family);
+}
+
+/// Tables of native nftables, and the numbers that they get: one of both families is one table.
+fn add_native(netfilter: &mut Netfilter, tables: Vec<Arc<NftTable>>) -> Vec<u32> {
+    let mut numbers = Vec::with_capacity(tables.len());
+    for table in tables {
+        let same = |t: &Arc<NftTable>| (t.family, &t.name) == (table.family, &table.name);
+        let at = netfilter.native.iter().position(same).unwrap_or_else(|| {
+            netfilter.native.push(table);
+            netfilter.native.len() - 1
+        });
+        numbers.push(at as u32);
+    }
+    numbers
 }
 
 fn add_save(netfilter: &mut Netfilter, hooks: &mut Hooks, order: u8, parsed: &Parsed) {

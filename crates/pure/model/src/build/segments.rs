@@ -1,6 +1,7 @@
 //! Segments that the bundle does not show: links without a peer whose addresses share a subnet.
 
 use crate::cluster::{Netns, NetnsId, Segment, SegmentId};
+use crate::family::Family;
 use crate::link::{Link, LinkKind};
 use ipnet::IpNet;
 use netwhy_snapshot::NetnsKind;
@@ -56,7 +57,8 @@ fn subnets(link: &Link) -> impl Iterator<Item = IpNet> {
     let mut nets: Vec<IpNet> = link
         .addrs
         .iter()
-        .filter(|a| a.prefix < 32 && a.scope == 0)
+        .chain(&link.addrs6)
+        .filter(|a| a.prefix < Family::of(a.addr).addr_len() && a.scope == 0)
         .filter_map(net)
         .collect();
     nets.dedup();

@@ -2,6 +2,7 @@
 
 use super::Ctx;
 use crate::fact::Fact;
+use crate::family::Family;
 use crate::socket::{Socket, Sockets};
 use netwhy_snapshot::format::ss::{self, SockIp};
 use netwhy_wire::Proto;
@@ -26,28 +27,21 @@ pub(super) fn build(ctx: &mut Ctx<'_>, dir: &str) -> Fact<Sockets> {
     Ok(sockets)
 }
 
-/// A TCP listener or UDP socket that an IPv4 packet can reach.
+/// A TCP listener or UDP socket.
 fn socket(row: &ss::Socket) -> Option<Socket> {
     let protocol = match (row.netid.as_str(), row.state.as_str()) {
         ("tcp", "LISTEN") => Proto::TCP.0,
         ("udp", "UNCONN" | "ESTAB") => Proto::UDP.0,
         _ => return None,
     };
-    let peer = match (v4(row.peer.ip), row.peer.port) {
-        (Ip::V4(ip), Some(port)) => Some((ip, port)),
-        (Ip::V6, Some(_)) => return None,
-        _ => None,
-    };
-    let addr = match v4(row.local.ip) {
-        Ip::V4(ip) => Some(ip),
-        Ip::Any => None,
-        Ip::V6 => return None,
-    };
+    let (addr, family) = local(row.local.ip);
+    let peer = local(row.peer.ip).0.zip(row.peer.port);
     let device = row.local.dev.as_deref().map(Into::into);
     let process = row.processes().first().map(|&name| name.into());
     Some(Socket {
         protocol,
         addr,
+        family,
         port: row.local.port?,
         device,
         peer,
@@ -56,26 +50,15 @@ fn socket(row: &ss::Socket) -> Option<Socket> {
     })
 }
 
-enum Ip {
-    Any,
-    V4(IpAddr),
-    V6,
-}
-
-fn v4(ip: SockIp) -> Ip {
-    let v4 = match ip {
-        SockIp::Any => return Ip::Any,
-        SockIp::V4(v4) => v4,
-        SockIp::V6(v6) => match v6.to_ipv4_mapped() {
-            Some(v4) => v4,
-            None => return Ip::V6,
-        },
+/// The address, if it is no wildcard, and the family whose packets it takes, if it is one. An IPv4 address in an IPv6
+/// socket takes packets of IPv4.
+fn local(ip: SockIp) -> (Option<IpAddr>, Option<Family>) {
+    let addr = match ip {
+        SockIp::Any => return (None, None),
+        SockIp::V4(v4) => IpAddr::V4(v4),
+        SockIp::V6(v6) => v6.to_ipv4_mapped().map_or(IpAddr::V6(v6), IpAddr::V4),
     };
-    if v4.is_unspecified() {
-        Ip::Any
-    } else {
-        Ip::V4(v4.into())
-    }
+    (Some(addr).filter(|a| !a.is_unspecified()), Some(Family::of(addr)))
 }
 
 #[cfg(test)]
@@ -89,13 +72,15 @@ mod tests {
     }
 
     #[test]
-    fn which_take_ipv4() {
+    fn which_take_what() {
         let any = row("tcp LISTEN 0 128 *:8081 *:* users:((\"python3\",pid=3451,fd=3))\n").unwrap();
         assert_eq!(
             (any.addr, any.port, any.process.as_deref()),
             (None, 8081, Some("python3"))
         );
-        assert!(row("tcp LISTEN 0 128 [::]:8081 [::]:*\n").is_none());
+        assert_eq!(any.family, None);
+        let only6 = row("tcp LISTEN 0 128 [::]:8081 [::]:*\n").unwrap();
+        assert_eq!((only6.addr, only6.family), (None, Some(Family::Inet6)));
         assert!(row("tcp ESTAB 0 0 10.0.0.1:80 10.0.0.2:4000\n").is_none());
         let lo = row("udp UNCONN 0 0 127.0.0.53%lo:53 0.0.0.0:*\n").unwrap();
         assert_eq!(
@@ -103,10 +88,13 @@ mod tests {
             (Some("127.0.0.53".parse().unwrap()), Some("lo"), None)
         );
         let zero = row("udp UNCONN 0 0 0.0.0.0:8472 0.0.0.0:*\n").unwrap();
-        assert_eq!((zero.protocol, zero.addr), (17, None));
+        assert_eq!((zero.protocol, zero.addr, zero.family), (17, None, Some(Family::Inet)));
         let connected = row("udp ESTAB 0 0 10.0.0.1:500 10.0.0.2:53\n").unwrap();
         assert_eq!(connected.peer, Some(("10.0.0.2".parse().unwrap(), 53)));
         let mapped = row("tcp LISTEN 0 1 [::ffff:10.0.0.1]:80 *:*\n").unwrap();
-        assert_eq!(mapped.addr, Some("10.0.0.1".parse().unwrap()));
+        assert_eq!(
+            (mapped.addr, mapped.family),
+            (Some("10.0.0.1".parse().unwrap()), Some(Family::Inet))
+        );
     }
 }

@@ -1,8 +1,8 @@
-//! Sysctls, and `net.ipv4.conf.*` as the kernel combines it.
+//! Sysctls, `net.ipv4.conf.*` as the kernel combines it, and `net.ipv6.conf.*`.
 
 use super::Ctx;
 use crate::fact::{Fact, GapId, Gaps};
-use crate::link::IfConf;
+use crate::link::{IfConf, IfConf6};
 use crate::sysctl::Sysctls;
 use netwhy_snapshot::format::sysctl as format;
 
@@ -68,13 +68,37 @@ impl Conf<'_> {
         }
     }
 
+    /// The configuration of IPv6 of a link, or of `all`. What old kernels do not have is off.
+    pub(super) fn of6(&mut self, link: &str) -> IfConf6 {
+        let mut own = |key: &str| self.number(&Sysctls::conf6_key(link, key)).map(|v| v != 0);
+        IfConf6 {
+            disable_ipv6: own("disable_ipv6"),
+            forwarding: own("forwarding"),
+            proxy_ndp: own("proxy_ndp"),
+            use_oif_addrs_only: own("use_oif_addrs_only"),
+            drop_unicast_in_l2_multicast: own("drop_unicast_in_l2_multicast"),
+            force_forwarding: self.newer(&Sysctls::conf6_key(link, "force_forwarding")),
+        }
+    }
+
+    /// A switch that a text which lists all of `net.*` would have.
+    fn newer(&mut self, name: &str) -> Fact<bool> {
+        match self.sysctl?.get(name) {
+            None if self.sysctl?.lists_net => Ok(false),
+            _ => self.number(name).map(|v| v != 0),
+        }
+    }
+
     /// `IN_DEV_CONF_GET`: the link's own value.
     fn own(&mut self, link: &str, key: &str) -> Fact<i64> {
+        self.number(&Sysctls::conf_key(link, key))
+    }
+
+    fn number(&mut self, name: &str) -> Fact<i64> {
         let sysctl = self.sysctl?;
-        let name = Sysctls::conf_key(link, key);
-        match sysctl.get(&name) {
-            None => Err(self.gap(&name, "not listed")),
-            Some(text) => text.parse().map_err(|_| self.gap(&name, "not a number")),
+        match sysctl.get(name) {
+            None => Err(self.gap(name, "not listed")),
+            Some(text) => text.parse().map_err(|_| self.gap(name, "not a number")),
         }
     }
 

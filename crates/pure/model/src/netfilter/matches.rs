@@ -38,7 +38,7 @@ pub enum Match {
         /// `--chunk-types`.
         chunks: Option<Not<Chunks>>,
     },
-    /// `-m icmp --icmp-type TYPE[/CODE]`; type 255 is any.
+    /// `-m icmp --icmp-type TYPE[/CODE]`, `-m icmp6 --icmpv6-type`; type 255 is any.
     Icmp(Not<(u8, Option<u8>)>),
     /// `-m multiport`.
     Multiport {
@@ -119,7 +119,7 @@ pub enum Match {
     PktType(Not<u8>),
     /// `-m length`.
     Length(Not<(u16, u16)>),
-    /// `-m ttl`: comparison and value.
+    /// `-m ttl`, `-m hl`: comparison and value.
     Ttl {
         /// -1 `--ttl-lt`, 0 `--ttl-eq`, 1 `--ttl-gt`.
         cmp: i8,
@@ -187,6 +187,8 @@ pub enum Match {
         /// Bytes that no snapshot shows.
         unknown: GapId,
     },
+    /// `-m frag`, `rt`, `hbh`, `dst`, `mh`: a packet without such a header never fits; the gap is for fragments.
+    ExtensionHeader(GapId),
     /// Anything else.
     Unsupported(GapId),
 }

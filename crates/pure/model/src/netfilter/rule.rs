@@ -129,7 +129,7 @@ pub enum Target {
         /// Mask.
         mask: u8,
     },
-    /// TTL.
+    /// TTL, HL.
     Ttl {
         /// How.
         op: TtlOp,
@@ -187,7 +187,8 @@ pub enum TtlOp {
 /// `--reject-with`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RejectWith {
-    /// ICMP destination unreachable with this code (port 3, net 0, host 1, proto 2, net-prohibited 9, host-prohibited 10, admin-prohibited 13).
+    /// ICMP destination unreachable with this code (port 3, net 0, host 1, proto 2, net-prohibited 9, host-prohibited 10,
+    /// admin-prohibited 13), of ICMPv6 in ip6tables (no-route 0, adm-prohibited 1, addr 3, port 4, policy-fail 5, reject-route 6).
     Icmp(u8),
     /// `tcp-reset`.
     TcpReset,

@@ -1,14 +1,14 @@
-//! A bridge that answers ARP for what lies behind its ports.
+//! A bridge that answers ARP and neighbour solicitations for what lies behind its ports.
 //!
-//! Kernel: `br_do_proxy_suppress_arp()`, `br_arp_send()` (`net/bridge/br_arp_nd_proxy.c`, 6.18).
+//! Kernel: `br_do_proxy_suppress_arp()`, `br_arp_send()`, `br_do_suppress_nd()` (`net/bridge/br_arp_nd_proxy.c`, 6.18).
 
 use super::br_fdb::fdb_find;
 use crate::dev::{deliver_skb, dev_queue_xmit};
 use crate::engine::Engine;
 use crate::skb::{Arp, L4, PktType, Skb};
-use netwhy_model::Netns;
 use netwhy_model::link::{BridgePort, Link};
 use netwhy_model::neigh::NudState;
+use netwhy_model::{Family, Netns};
 use netwhy_wire::{Mac, arp};
 use std::net::IpAddr;
 
@@ -55,7 +55,7 @@ pub(crate) fn proxied(
     if op != arp::REQUEST {
         return Proxied::default();
     }
-    if suppress && bridge.addrs.iter().any(|a| a.addr == tip) {
+    if suppress && bridge.addrs_of(Family::of(tip)).iter().any(|a| a.addr == tip) {
         return SPARED;
     }
     let Some(mac) = known(eng, ns, bridge, tip) else {
@@ -64,7 +64,7 @@ pub(crate) fn proxied(
     let Some(behind) = fdb_find(eng, ns, bridge, mac) else {
         return Proxied::default();
     };
-    let answers = has(port, |p| p.proxy_arp) || has(links.get(behind), |p| p.neigh_suppress);
+    let answers = tip.is_ipv4() && has(port, |p| p.proxy_arp) || has(links.get(behind), |p| p.neigh_suppress);
     Proxied {
         answer: Some(mac).filter(|_| answers),
         replied: answers || suppress,

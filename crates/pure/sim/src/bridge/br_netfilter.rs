@@ -10,9 +10,9 @@ use crate::nf::{Hooked, nf_hook};
 use crate::reason::{DropReason, Stage};
 use crate::route::{InputError, ip_route_input};
 use crate::skb::{Dst, DstKind, Flaw, PktType, Skb};
-use netwhy_model::Netns;
 use netwhy_model::link::Link;
 use netwhy_model::netfilter::Hook;
+use netwhy_model::{Family, Netns};
 
 /// Whether the bridge goes on with the frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,8 +21,8 @@ pub(super) enum Bridged {
     Ended,
 }
 
-fn calls_iptables(eng: &mut Engine<'_>, ns: &Netns, bridge: &Link) -> bool {
-    let fact = ns.bridge_nf_call_iptables(bridge.index);
+fn calls_iptables(eng: &mut Engine<'_>, ns: &Netns, bridge: &Link, skb: &Skb) -> bool {
+    let fact = ns.bridge_nf_call_iptables(bridge.index, skb.family());
     eng.flag(&fact, true)
 }
 
@@ -33,7 +33,7 @@ pub(super) fn br_nf_pre_routing<'a>(
     bridge: &'a Link,
     skb: &mut Skb,
 ) -> Bridged {
-    if !calls_iptables(eng, ns, bridge) {
+    if !calls_iptables(eng, ns, bridge, skb) {
         return Bridged::GoOn;
     }
     if skb.flaw == Some(Flaw::IpChecksum) {
@@ -76,6 +76,11 @@ fn redirected<'a>(eng: &mut Engine<'a>, ns: &'a Netns, port: &'a Link, bridge: &
         }
     }
     let Some(route) = skb.route else { return Bridged::Ended };
+    if skb.family() == Family::Inet6 && matches!(route.kind, DstKind::Error(_)) {
+        // br_nf_pre_routing_finish_ipv6()
+        eng.drop(ns, skb, Stage::BrNfPreRoutingFinish, DropReason::NotSpecified);
+        return Bridged::Ended;
+    }
     if matches!(route.kind, DstKind::Forward) && route.dev == bridge.index {
         return bridged_dnat(eng, ns, port, bridge, skb, route);
     }

@@ -6,18 +6,18 @@
 use super::dev_queue_xmit::eth_type;
 use crate::engine::{Engine, Item};
 use crate::flow::Options;
-use crate::ip::icmp_send;
+use crate::ip::{Unreach, send_unreach};
 use crate::reason::{DropReason, Stage};
-use crate::skb::{EPHEMERAL, L4, Skb};
+use crate::skb::{EPHEMERAL, L4, Skb, ip_len};
 use crate::state::{Client, Vtep};
 use crate::trace::Detail;
 use netwhy_model::link::{Link, LinkKind, Vxlan};
 use netwhy_model::{Family, GapId, Netns, NetnsId};
-use netwhy_wire::{Mac, icmp};
+use netwhy_wire::Mac;
 use std::net::IpAddr;
 
-/// Outer IPv4, UDP, VXLAN and inner Ethernet header (bytes).
-const VXLAN_HEADROOM: u32 = 50;
+/// Outer UDP, VXLAN and inner Ethernet header (bytes).
+const VXLAN_HEADROOM: u32 = 30;
 
 pub(crate) fn vxlan_xmit<'a>(eng: &mut Engine<'a>, ns: &'a Netns, link: &'a Link, vxlan: &Vxlan, skb: Skb) {
     let fdb = match &ns.fdb {
@@ -66,7 +66,7 @@ pub(crate) fn vxlan_xmit<'a>(eng: &mut Engine<'a>, ns: &'a Netns, link: &'a Link
             },
         );
         outer.df = false;
-        outer.len = skb.len + VXLAN_HEADROOM;
+        outer.len = skb.len + VXLAN_HEADROOM + ip_len(outer.family());
         outer.sport_any = Some(EPHEMERAL);
         outer.packet = skb.packet;
         outer.main = skb.main;
@@ -154,11 +154,11 @@ pub(crate) fn vxlan_rcv<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: Skb) {
                     None
                 }
             })
-            .filter(|(l, v)| l.up && !v.ipv6 && v.port == *dport)
+            .filter(|(l, v)| l.up && v.ipv6 == skb.src.is_ipv6() && v.port == *dport)
     };
     if devices().next().is_none() {
         eng.drop(ns, &skb, Stage::UdpRcv, DropReason::NoSocket);
-        icmp_send(eng, ns, &skb, icmp::DEST_UNREACH, icmp::PORT_UNREACH);
+        send_unreach(eng, ns, &skb, Unreach::Port);
         return;
     }
     let Some((link, vxlan)) = devices().find(|(_, v)| v.vni == *vni || v.external) else {

@@ -8,7 +8,7 @@ use crate::nf::attach_error;
 use crate::route::LOOPBACK;
 use crate::skb::{DstKind, L4, PktType, Skb};
 use netwhy_model::{Family, Netns};
-use netwhy_wire::icmp;
+use netwhy_wire::{icmp, icmpv6};
 
 /// Of the error itself, and the most that it may have (RFC 1812, 4.3.2.3), bytes.
 const ICMP_HEADERS: u32 = 28;
@@ -30,6 +30,15 @@ fn name(kind: u8, code: u8) -> &'static str {
         (icmp::DEST_UNREACH, icmp::FRAG_NEEDED) => 1,
         (icmp::REDIRECT, _) => 2,
         (icmp::TIME_EXCEEDED, _) => 3,
+        _ => 0,
+    }]
+}
+
+/// The same of ICMPv6.
+pub(super) fn name6(kind: u8) -> &'static str {
+    ERRORS[match kind {
+        icmpv6::PKT_TOOBIG => 1,
+        icmpv6::TIME_EXCEED => 3,
         _ => 0,
     }]
 }

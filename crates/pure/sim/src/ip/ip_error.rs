@@ -23,7 +23,7 @@ pub(crate) fn ip_error<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: &Skb, errno
     }
     let (reason, code) = match errno {
         Errno::Inval => (DropReason::NotSpecified, None),
-        Errno::HostUnreach => (DropReason::NotSpecified, Some(icmp::HOST_UNREACH)),
+        Errno::HostUnreach | Errno::AddrNotAvail => (DropReason::NotSpecified, Some(icmp::HOST_UNREACH)),
         Errno::NetUnreach => (DropReason::IpInNoRoutes, Some(icmp::NET_UNREACH)),
         Errno::Acces => (DropReason::NotSpecified, Some(icmp::PKT_FILTERED)),
     };

@@ -3,17 +3,21 @@
 //! Kernel: `ip_output()`, `ip_mc_output()`, `ip_finish_output()`, `ip_do_fragment()` (`net/ipv4/ip_output.c`, 6.18).
 
 use super::ip_local_out::is_clients;
+use super::ip6_output::ip6_output;
 use crate::engine::{Engine, Item};
 use crate::neigh::neigh_output;
 use crate::nf::{Hooked, nf_hook};
 use crate::route::{LOOPBACK, dst_mtu};
 use crate::skb::{DstKind, IP_LEN, L4, PktType, Skb};
-use netwhy_model::Netns;
 use netwhy_model::netfilter::Hook;
+use netwhy_model::{Family, Netns};
 
 /// `iif` is the in link of a forwarded packet, 0 for the host's own.
 pub(crate) fn ip_output<'a>(eng: &mut Engine<'a>, ns: &'a Netns, mut skb: Skb, iif: u32) {
     let Some(route) = skb.route else { return };
+    if skb.family() == Family::Inet6 {
+        return ip6_output(eng, ns, skb, iif);
+    }
     skb.dev = route.dev;
     if route.kind == DstKind::Broadcast && route.dev != LOOPBACK {
         to_self(eng, ns, &skb);

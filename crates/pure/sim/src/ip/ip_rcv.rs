@@ -4,16 +4,21 @@
 //! (`br_netfilter_hooks.c`): what br_netfilter took through PRE_ROUTING does not pass it again.
 
 use super::ip_local_deliver::ip_local_deliver;
+use super::ip6_rcv::ip6_rcv;
 use super::{ip_error, ip_forward::ip_forward};
 use crate::engine::Engine;
 use crate::nf::{Hooked, nf_hook};
 use crate::reason::{DropReason, Stage};
 use crate::route::{InputError, ip_route_input};
 use crate::skb::{DstKind, Flaw, PktType, Skb};
-use netwhy_model::Netns;
 use netwhy_model::netfilter::Hook;
+use netwhy_model::{Family, Netns};
 
+/// Of either family, as `skb->protocol` says.
 pub(crate) fn ip_rcv<'a>(eng: &mut Engine<'a>, ns: &'a Netns, mut skb: Skb) {
+    if skb.family() == Family::Inet6 {
+        return ip6_rcv(eng, ns, skb);
+    }
     if skb.pkt_type == PktType::OtherHost {
         eng.drop(ns, &skb, Stage::IpRcvCore, DropReason::Otherhost);
         return;

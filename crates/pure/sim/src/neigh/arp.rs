@@ -1,9 +1,10 @@
-//! Who answers ARP?
+//! Who answers ARP, or a neighbour solicitation?
 //!
-//! Kernel: `arp_solicit()` (`net/ipv4/arp.c`, 6.18). The request is followed over veths, bridges,
+//! Kernel: `arp_solicit()` (`net/ipv4/arp.c`), `ndisc_solicit()` (`net/ipv6/ndisc.c`, 6.18). The request is followed over veths, bridges,
 //! VXLAN devices that flood, and assumed segments, without being a packet of the conversation.
 
 use super::arp_process::{arp_answers, neigh_event_ns};
+use super::ndisc::{Ndisc, ndisc_answers, soliciting};
 use crate::bridge::{floods_many, proxied, should_deliver, takes_flood};
 use crate::dev::vxlan_carries;
 use crate::engine::Engine;
@@ -29,9 +30,16 @@ pub(super) enum Answer {
 const HOPS_MAX: usize = 4096;
 
 pub(super) fn arp_ask<'a>(eng: &mut Engine<'a>, ns: &'a Netns, link: &'a Link, src: IpAddr, target: IpAddr) -> Answer {
-    let sender = announced(eng, ns, link, src, target);
+    let family = Family::of(target);
+    let sender = match family {
+        Family::Inet => announced(eng, ns, link, src, target),
+        Family::Inet6 => soliciting(ns, link, src),
+    };
+    if sender.is_none() && family == Family::Inet6 {
+        return Answer::Nobody;
+    }
     let mut ask = Ask {
-        sender: sender.unwrap_or(Family::of(target).any()),
+        sender: sender.unwrap_or(family.any()),
         sender_mac: link.mac,
         target,
         answers: Vec::new(),
@@ -41,7 +49,14 @@ pub(super) fn arp_ask<'a>(eng: &mut Engine<'a>, ns: &'a Netns, link: &'a Link, s
         unknown: None,
         seen: Vec::new(),
     };
-    ask.send(eng, ns, link, None);
+    let steps = std::mem::replace(&mut eng.options.steps, false);
+    if family == Family::Inet || ask.ndisc(false).leaves(eng, ns, link) {
+        ask.send(eng, ns, link, None);
+    }
+    if family == Family::Inet6 && !ask.answers.is_empty() && !ask.ndisc(true).enters(eng, ns, link) {
+        ask.answers.clear();
+    }
+    eng.options.steps = steps;
     match (ask.answers.first(), ask.unknown) {
         (Some(mac), _) => Answer::Mac(*mac),
         (None, Some(gap)) => Answer::Unknown(gap),
@@ -83,6 +98,14 @@ struct Ask {
 }
 
 impl Ask {
+    fn ndisc(&self, answer: bool) -> Ndisc {
+        Ndisc {
+            sender: self.sender,
+            target: self.target,
+            answer,
+        }
+    }
+
     /// Out of a link; `from` is the bridge port it came in by.
     fn send<'a>(&mut self, eng: &mut Engine<'a>, ns: &'a Netns, link: &'a Link, from: Option<&'a Link>) {
         if !link.up || self.seen.len() > HOPS_MAX || self.seen.contains(&(ns.id, link.index)) {
@@ -250,13 +273,17 @@ impl Ask {
     }
 
     fn process<'a>(&mut self, eng: &mut Engine<'a>, ns: &'a Netns, link: &'a Link) {
+        if self.target.is_ipv6() {
+            let (asks, says) = (self.ndisc(false), self.ndisc(true));
+            if ndisc_answers(eng, ns, link, self.target) && asks.enters(eng, ns, link) && says.leaves(eng, ns, link) {
+                self.answer(eng, ns, link);
+            }
+            return;
+        }
         if link.noarp || cannot_answer(ns, link, self.target) {
             return;
         }
-        let steps = std::mem::replace(&mut eng.options.steps, false);
-        let answers = arp_answers(eng, ns, link, self.sender, self.target);
-        eng.options.steps = steps;
-        match answers {
+        match arp_answers(eng, ns, link, self.sender, self.target) {
             Ok(true) => self.answer(eng, ns, link),
             Ok(false) => {}
             Err(gap) => self.unknown = Some(gap),

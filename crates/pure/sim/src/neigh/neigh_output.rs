@@ -1,24 +1,24 @@
 //! From the next hop's address to its MAC, and out.
 //!
 //! Kernel: `ip_finish_output2()`, `neigh_resolve_output()`, `neigh_invalidate()`, `arp_error_report()`,
-//! `ipv4_link_failure()`. A missing or failed entry is no fault where somebody answers ARP; where nobody does, three requests
+//! `ipv4_link_failure()`, `ip6_link_failure()`. A missing or failed entry is no fault where somebody answers ARP; where nobody does, three requests
 //! a second apart pass, and the sender gets host unreachable after 3.07 s (kernel-facts section 6).
 
 use super::arp::{Answer, arp_ask};
 use crate::dev::dev_queue_xmit;
 use crate::engine::Engine;
-use crate::ip::icmp_send;
+use crate::ip::{Unreach, send_unreach};
 use crate::reason::{DropReason, Stage};
 use crate::skb::{DstKind, Skb};
 use crate::state::Asker;
 use crate::trace::Detail;
 use netwhy_model::link::Link;
 use netwhy_model::neigh::NudState;
-use netwhy_model::{GapId, Netns};
-use netwhy_wire::{Mac, icmp};
+use netwhy_model::{Family, GapId, Netns};
+use netwhy_wire::Mac;
 use std::net::IpAddr;
 
-/// Three ARP requests and their time, as measured (ms).
+/// Three requests and their time, as measured for ARP and for neighbour solicitations (ms).
 const ARP_FAILS_AFTER_MS: u64 = 3070;
 
 /// A next hop's MAC.
@@ -126,6 +126,11 @@ pub(crate) fn neigh_failed<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: &Skb) {
         return;
     }
     eng.now_ms += ARP_FAILS_AFTER_MS;
-    eng.drop(ns, skb, Stage::NeighInvalidate, DropReason::NeighFailed);
-    icmp_send(eng, ns, skb, icmp::DEST_UNREACH, icmp::HOST_UNREACH);
+    // ndisc_error_report() gives no reason.
+    let reason = match skb.family() {
+        Family::Inet => DropReason::NeighFailed,
+        Family::Inet6 => DropReason::NotSpecified,
+    };
+    eng.drop(ns, skb, Stage::NeighInvalidate, reason);
+    send_unreach(eng, ns, skb, Unreach::Host);
 }

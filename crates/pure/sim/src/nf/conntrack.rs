@@ -13,11 +13,17 @@ use crate::skb::{CtInfo, CtRef, Flaw, L4, Skb};
 use crate::state::Conn;
 use netwhy_model::conn::Zones;
 use netwhy_model::netfilter::{CtZone, ZoneId};
-use netwhy_model::{GapId, Netns};
+use netwhy_model::{Family, GapId, Netns};
+use netwhy_wire::icmpv6;
 
 pub(crate) fn nf_conntrack_in(eng: &mut Engine<'_>, ns: &Netns, skb: &mut Skb) -> Hooked {
     // Seen before (loopback, or an error that carries its connection), or told not to track.
     if skb.ct.is_some() || skb.untracked {
+        return Hooked::Accept;
+    }
+    // nf_conntrack_icmpv6_error(): what neighbours, routers and listeners say belongs to no connection.
+    if is_of_link(skb) {
+        skb.untracked = true;
         return Hooked::Accept;
     }
     let zones = nf_ct_zone_tmpl(skb.template.take(), skb.mark);
@@ -55,7 +61,7 @@ pub(crate) fn nf_conntrack_in(eng: &mut Engine<'_>, ns: &Netns, skb: &mut Skb) -
             Some(state) => state,
             None => return Hooked::Accept,
         },
-        L4::Icmp { kind, .. } if !matches!(kind, 8 | 13 | 15 | 17) => return Hooked::Accept,
+        L4::Icmp { kind, .. } if !is_request(skb.family(), *kind) => return Hooked::Accept,
         _ => TcpState::None,
     };
     if !nf_conntrack_alloc(eng, ns) {
@@ -99,6 +105,21 @@ pub(crate) fn nf_conntrack_in(eng: &mut Engine<'_>, ns: &Netns, skb: &mut Skb) -
     Hooked::Accept
 }
 
+/// `icmp_new()`, `icmpv6_new()`: messages that begin a connection.
+fn is_request(family: Family, kind: u8) -> bool {
+    match family {
+        Family::Inet => matches!(kind, 8 | 13 | 15 | 17),
+        Family::Inet6 => matches!(kind, icmpv6::ECHO_REQUEST | icmpv6::NI_QUERY),
+    }
+}
+
+/// `noct_valid_new[]` (`nf_conntrack_proto_icmpv6.c`).
+fn is_of_link(skb: &Skb) -> bool {
+    let noct =
+        |kind: u8| (icmpv6::MGM_QUERY..=icmpv6::NEIGHBOUR_ADVERTISEMENT).contains(&kind) || kind == icmpv6::MLD2_REPORT;
+    skb.family() == Family::Inet6 && matches!(skb.l4, L4::Icmp { kind, .. } if noct(kind))
+}
+
 /// `nf_ct_zone_tmpl()`, `nf_ct_zone_id()`.
 fn nf_ct_zone_tmpl(template: Option<CtZone>, mark: u32) -> Zones {
     let Some(zone) = template else {
@@ -131,7 +152,7 @@ const LOOSE: &str = "net.netfilter.nf_conntrack_tcp_loose";
 fn is_valid(skb: &Skb) -> bool {
     let flags = match &skb.l4 {
         L4::Tcp { flags, .. } => conntrack_tcp::flags_are_valid(*flags),
-        L4::Icmp { kind, .. } => *kind <= NR_ICMP_TYPES,
+        L4::Icmp { kind, .. } => skb.family() == Family::Inet6 || *kind <= NR_ICMP_TYPES,
         _ => true,
     };
     flags && !matches!(skb.flaw, Some(Flaw::Checksum | Flaw::Crc))
@@ -179,7 +200,10 @@ fn known(eng: &mut Engine<'_>, entry: usize, reply: bool, skb: &mut Skb) -> bool
 /// The type of an ICMP message is a part of its tuple: a request is no answer, not even where both ends are one.
 fn is_answer(skb: &Skb) -> Option<bool> {
     match skb.l4 {
-        L4::Icmp { kind, .. } => Some(matches!(kind, 0 | 14 | 16 | 18)),
+        L4::Icmp { kind, .. } => Some(match skb.family() {
+            Family::Inet => matches!(kind, 0 | 14 | 16 | 18),
+            Family::Inet6 => matches!(kind, icmpv6::ECHO_REPLY | icmpv6::NI_REPLY),
+        }),
         _ => None,
     }
 }

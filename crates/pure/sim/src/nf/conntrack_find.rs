@@ -6,7 +6,7 @@
 use super::conntrack_tcp::Index;
 use crate::engine::Engine;
 use crate::oracle::Question;
-use crate::skb::{Skb, Tuple};
+use crate::skb::{Skb, Tuple, is_icmp};
 use crate::state::Conn;
 use netwhy_model::conn::{self, TcpState, Zones};
 use netwhy_model::{GapId, Netns};
@@ -72,7 +72,11 @@ fn find_by_port(eng: &mut Engine<'_>, ns: &Netns, look: &Look) -> Option<usize> 
         let port = Tuple {
             dport: tuple.dport,
             // The identifier of an echo is both.
-            sport: if tuple.proto == 1 { tuple.sport } else { c.reply.sport },
+            sport: if is_icmp(tuple.proto) {
+                tuple.sport
+            } else {
+                c.reply.sport
+            },
             ..c.reply
         };
         let drawn = c
@@ -162,7 +166,7 @@ fn translated(conn: &conn::Conn) -> (bool, bool) {
     let (orig, reply) = (conn.orig, conn.reply);
     let snat = (orig.src, orig.sport) != (reply.dst, reply.dport);
     let dnat = match orig.proto {
-        1 => orig.dst != reply.src,
+        proto if is_icmp(proto) => orig.dst != reply.src,
         _ => (orig.dst, orig.dport) != (reply.src, reply.sport),
     };
     (snat, dnat)

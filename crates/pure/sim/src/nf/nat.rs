@@ -1,24 +1,24 @@
 //! Address translation.
 //!
 //! Kernel: `nf_nat_inet_fn()`, `nf_nat_setup_info()`, `nf_nat_packet()` (`nf_nat_core.c`), `nf_nat_icmp_reply_translation()`
-//! (`nf_nat_proto.c`), `nf_nat_masquerade_ipv4()` (`nf_nat_masquerade.c`). Kernel-facts traps 1, 5, 6, 8.
+//! (`nf_nat_proto.c`), `nf_nat_masquerade_ipv4()`, `nf_nat_masquerade_ipv6()` (`nf_nat_masquerade.c`). Kernel-facts traps 1, 5, 6, 8.
 
 use super::conntrack_find::{nf_conntrack_tuple_taken, nf_nat_used_tuple_new};
 use super::nat_chains::{is_done, run_chains};
 use super::nf_hook::Links;
 use crate::engine::Engine;
 use crate::reason::{DropReason, Stage};
-use crate::route::inet_select_addr;
-use crate::skb::{CtInfo, CtRef, EPHEMERAL, L4, Skb, Tuple};
+use crate::route::{inet_select_addr, ipv6_dev_get_saddr, is_link_local};
+use crate::skb::{CtInfo, CtRef, EPHEMERAL, L4, Skb, Tuple, is_icmp};
 use crate::state::Conn;
 use crate::trace::Detail;
 use netwhy_model::family::{bits, mask};
+use netwhy_model::link::Ifaddr;
 use netwhy_model::netfilter::{Hook, HookEntry, NatRange, Ports, Target};
 use netwhy_model::{Family, Netns};
 use netwhy_wire::icmp;
 use std::net::IpAddr;
 
-const ICMP: u8 = 1;
 const TCP: u8 = 6;
 const UDP: u8 = 17;
 
@@ -62,7 +62,7 @@ pub(crate) fn nf_nat_inet_fn<'a>(
         }
         if !is_confirmed(eng, ct) {
             set_done(eng, ct.entry, src);
-            if src || eng.conns[ct.entry].orig.proto == ICMP {
+            if src || is_icmp(eng.conns[ct.entry].orig.proto) {
                 get_unique_tuple(eng, ns, ct.entry, src);
             }
         }
@@ -123,7 +123,7 @@ fn get_unique_tuple(eng: &mut Engine<'_>, ns: &Netns, entry: usize, src: bool) {
     }
     let (low, high) = match (reply.proto, wanted) {
         (_, Some(ports)) => ports,
-        (ICMP, None) => (0, u16::MAX),
+        (proto, None) if is_icmp(proto) => (0, u16::MAX),
         (TCP | UDP, None) => match reply.dport {
             ..512 => (1, 511),
             512..1024 => (600, 1023),
@@ -135,14 +135,14 @@ fn get_unique_tuple(eng: &mut Engine<'_>, ns: &Netns, entry: usize, src: bool) {
     eng.used("conntrack", Skb::CT_TAKEN, "");
     let with = |port: u16| Tuple {
         dport: port,
-        sport: if reply.proto == ICMP { port } else { reply.sport },
+        sport: if is_icmp(reply.proto) { port } else { reply.sport },
         ..reply
     };
     let mut ports = low..=high;
     let is_free = |port: &u16| !nf_conntrack_tuple_taken(eng, ns, entry, with(*port));
     // Where the destination is looked at, the first that is free; else any, and the last stands for them.
     let free = if src { ports.rfind(is_free) } else { ports.find(is_free) };
-    let any = if eng.watch.is_some() || wanted.is_some() || reply.proto == ICMP {
+    let any = if eng.watch.is_some() || wanted.is_some() || is_icmp(reply.proto) {
         (low, high)
     } else {
         EPHEMERAL
@@ -232,14 +232,14 @@ fn icmp_reply_translation(eng: &mut Engine<'_>, ns: &Netns, hook: Hook, skb: &mu
         if src {
             inner.dst = other.dst;
             inner.dport = other.dport;
-            if inner.proto == 1 {
+            if is_icmp(inner.proto) {
                 inner.sport = inner.dport;
             }
         } else {
             inner.src = other.src;
             inner.sport = other.sport;
             skb.dport_any = None;
-            if inner.proto == 1 {
+            if is_icmp(inner.proto) {
                 inner.dport = inner.sport;
             }
         }
@@ -274,7 +274,7 @@ pub(crate) fn nat_target<'a>(
         Target::Dnat(range) => setup_dst(eng, ns, skb, range),
         Target::Snat(range) => setup_src(eng, skb, range),
         Target::Redirect { ports, random } => {
-            let addr = redirect_addr(ns, hook, links);
+            let addr = redirect_addr(ns, hook, skb, links);
             let Some(addr) = addr else { return false };
             setup_dst(eng, ns, skb, &to_one(addr, *ports, *random));
         }
@@ -307,17 +307,25 @@ pub(crate) fn nat_target<'a>(
 
 /// Not the route's `src`, but the out link's address near the next hop (trap 5).
 fn masquerade_addr(ns: &Netns, skb: &Skb, links: Links) -> Option<IpAddr> {
+    if skb.family() == Family::Inet6 {
+        // nf_nat_masquerade_ipv6()
+        return ipv6_dev_get_saddr(ns, links.oif, skb.dst);
+    }
     let link = ns.links.as_ref().ok()?.get(links.oif)?;
     let near = skb.route.and_then(|r| r.gateway).unwrap_or(skb.dst);
     inet_select_addr(ns, link, Some(near), 0)
 }
 
-/// `nf_nat_redirect_ipv4()`: 127.0.0.1 on output, else the in link's first address.
-fn redirect_addr(ns: &Netns, hook: Hook, links: Links) -> Option<IpAddr> {
+/// `nf_nat_redirect_ipv4()`: 127.0.0.1 on output, else the in link's first address; `nf_nat_redirect_ipv6()`: the first that
+/// means as much as the destination.
+fn redirect_addr(ns: &Netns, hook: Hook, skb: &Skb, links: Links) -> Option<IpAddr> {
     if hook == Hook::LocalOut {
-        return Some(Family::Inet.loopback());
+        return Some(skb.family().loopback());
     }
-    ns.links.as_ref().ok()?.get(links.iif)?.addrs.first().map(|a| a.addr)
+    let link = ns.links.as_ref().ok()?.get(links.iif)?;
+    let local = is_link_local(skb.dst);
+    let fits = |a: &&Ifaddr| !a.tentative && (skb.family() == Family::Inet || is_link_local(a.addr) == local);
+    link.addrs_of(skb.family()).iter().find(fits).map(|a| a.addr)
 }
 
 fn to_one(addr: IpAddr, ports: Option<Ports>, random: bool) -> NatRange {
@@ -348,7 +356,7 @@ fn setup_dst(eng: &mut Engine<'_>, ns: &Netns, skb: &Skb, range: &NatRange) {
     };
     let addr = range.addrs.map(|a| best_addr(eng, a));
     let (proto, port) = (eng.conns[ct.entry].orig.proto, eng.conns[ct.entry].reply.sport);
-    let ports = range.ports.filter(|_| proto != 1);
+    let ports = range.ports.filter(|_| !is_icmp(proto));
     let new = ports.map(|ports| dst_port(eng, ns, ct.entry, addr, ports, range));
     let drawn = drawn_from(eng);
     let conn = &mut eng.conns[ct.entry];
@@ -356,7 +364,7 @@ fn setup_dst(eng: &mut Engine<'_>, ns: &Netns, skb: &Skb, range: &NatRange) {
     conn.reply.src = addr.unwrap_or(conn.reply.src);
     conn.reply.sport = new.unwrap_or(port);
     conn.dnat |= old != (conn.reply.src, conn.reply.sport);
-    if range.random && proto == 1 {
+    if range.random && is_icmp(proto) {
         // The number of an echo is drawn, whichever end is translated.
         conn.snat_port_any = Some(drawn);
         conn.dnat = true;
@@ -402,7 +410,7 @@ fn setup_src(eng: &mut Engine<'_>, skb: &Skb, range: &NatRange) {
     };
     let conn = &eng.conns[ct.entry];
     let old = (conn.reply.dst, conn.reply.dport);
-    let ports = range.ports.filter(|_| conn.orig.proto != 1);
+    let ports = range.ports.filter(|_| !is_icmp(conn.orig.proto));
     let port_stays = ports.is_none_or(|(low, high)| match conn.snat_port_any {
         _ if range.random => false,
         Some(any) => low <= any.0 && any.1 <= high,

@@ -14,7 +14,8 @@ use crate::skb::{PktType, Skb, Tuple};
 
 use netwhy_model::netfilter::nft::NftChainType;
 use netwhy_model::netfilter::{Backend, ChainId, CtZone, Hook, HookEntry, HookFn, TableName};
-use netwhy_model::{GapId, Netns};
+use netwhy_model::{Family, GapId, Netns};
+use std::net::IpAddr;
 
 /// Whether the packet goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -272,7 +273,7 @@ pub(super) fn is_idle(ns: &Netns, hook: Hook, entry: &HookEntry) -> bool {
 }
 
 fn one<'a>(eng: &mut Engine<'a>, ns: &'a Netns, hook: Hook, skb: &mut Skb, links: Links, entry: &HookEntry) -> Hooked {
-    let before = (skb.src, skb.dst, skb.mark, skb.tos);
+    let before = looked_at(skb);
     let (verdict, routes, stage) = match entry.run {
         HookFn::Table(t) => {
             let mangle = ns.netfilter.tables[t as usize].name == TableName::Mangle;
@@ -287,7 +288,7 @@ fn one<'a>(eng: &mut Engine<'a>, ns: &'a Netns, hook: Hook, skb: &mut Skb, links
         HookFn::MayDrop(gap) => return unknown_rules(eng, ns, hook, skb, gap, false),
     };
     // ipt_mangle_out(), nf_route_table_hook4(): only these chains route anew what the host sends.
-    let changed = routes && hook == Hook::LocalOut && before != (skb.src, skb.dst, skb.mark, skb.tos);
+    let changed = routes && hook == Hook::LocalOut && before != looked_at(skb);
     match verdict {
         TableVerdict::Accept if changed && !ip_route_me_harder(eng, ns, skb) => Hooked::Drop,
         TableVerdict::Accept => Hooked::Accept,
@@ -297,6 +298,15 @@ fn one<'a>(eng: &mut Engine<'a>, ns: &'a Netns, hook: Hook, skb: &mut Skb, links
             Hooked::Drop
         }
     }
+}
+
+/// `ip6t_mangle_out()` looks at the hop limit in place of the type of service.
+fn looked_at(skb: &Skb) -> (IpAddr, IpAddr, u32, u8) {
+    let last = match skb.family() {
+        Family::Inet => skb.tos,
+        Family::Inet6 => skb.ttl,
+    };
+    (skb.src, skb.dst, skb.mark, last)
 }
 
 fn is_route(ns: &Netns, table: u32, chain: ChainId) -> bool {

@@ -1,18 +1,22 @@
 //! REJECT.
 //!
-//! Kernel: `nf_send_unreach()`, `nf_send_reset()` (`net/ipv4/netfilter/nf_reject_ipv4.c`).
+//! Kernel: `nf_send_unreach()`, `nf_send_reset()` (`net/ipv4/netfilter/nf_reject_ipv4.c`), `nf_send_unreach6()`, `nf_send_reset6()`
+//! (`net/ipv6/netfilter/nf_reject_ipv6.c`).
 
 use super::conntrack::attach_error;
 use crate::dev::dev_queue_xmit;
 use crate::engine::{Engine, Item};
-use crate::ip::icmp_send;
+use crate::ip::{icmp_send, icmpv6_send};
 use crate::reason::{DropReason, Stage};
 use crate::route::{OutputKey, RouteError, inet_addr_type_dev, ip_route_output};
-use crate::skb::{Flaw, L4, Skb};
+use crate::skb::{Flaw, L4, Skb, ip_len};
 use crate::trace::Detail;
-use netwhy_model::Netns;
 use netwhy_model::netfilter::{RejectWith, addr_type};
-use netwhy_wire::icmp;
+use netwhy_model::{Family, Netns};
+use netwhy_wire::{icmp, icmpv6};
+
+/// TCP header without options (bytes).
+const TCP_LEN: u32 = 20;
 
 pub(crate) fn reject<'a>(eng: &mut Engine<'a>, ns: &'a Netns, with: RejectWith, skb: &Skb) {
     // The checksum of a first fragment covers what the others bring.
@@ -23,14 +27,21 @@ pub(crate) fn reject<'a>(eng: &mut Engine<'a>, ns: &'a Netns, with: RejectWith, 
     }
     match with {
         RejectWith::Icmp(code) => {
+            let kind = match skb.family() {
+                Family::Inet => icmp::DEST_UNREACH,
+                Family::Inet6 => icmpv6::DEST_UNREACH,
+            };
             eng.note(
                 ns,
                 skb,
                 Detail::Reject {
-                    icmp: Some((icmp::DEST_UNREACH, code)),
+                    icmp: Some((kind, code)),
                 },
             );
-            icmp_send(eng, ns, skb, icmp::DEST_UNREACH, code);
+            match skb.family() {
+                Family::Inet => icmp_send(eng, ns, skb, kind, code),
+                Family::Inet6 => icmpv6_send(eng, ns, skb, (kind, code), 0),
+            }
         }
         RejectWith::TcpReset => {
             let L4::Tcp { sport, dport, flags } = skb.l4 else {
@@ -54,7 +65,7 @@ pub(crate) fn reject<'a>(eng: &mut Engine<'a>, ns: &'a Netns, with: RejectWith, 
                     flags: netwhy_wire::tcp::RST | ack,
                 },
             );
-            rst.len = 40;
+            rst.len = ip_len(skb.family()) + TCP_LEN;
             rst.main = false;
             rst.dport_any = skb.sport_any.filter(|_| eng.watch.is_some());
             rst.reply = !skb.reply;

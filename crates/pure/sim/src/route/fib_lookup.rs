@@ -1,6 +1,8 @@
 //! Rules, tables, longest prefix, next hop.
 //!
-//! Kernel: `__fib_lookup()` (`fib_rules.c`), `fib_table_lookup()` (`fib_trie.c`), `fib_select_path()` (`fib_semantics.c`).
+//! Kernel: `__fib_lookup()` (`fib_rules.c`), `fib_table_lookup()` (`fib_trie.c`), `fib_select_path()` (`fib_semantics.c`);
+//! `fib6_rule_lookup()` (`fib6_rules.c`), `fib6_table_lookup()`, `rt6_select()` (`net/ipv6/route.c`), where local and main are
+//! two tables, a route may want a source, and a table without a route leads to the next rule.
 
 use super::LOOPBACK;
 use super::inet_addr::fib_result_prefsrc;
@@ -8,7 +10,7 @@ use crate::engine::Engine;
 use crate::skb::{Errno, Skb};
 use crate::state::HopKey;
 use netwhy_model::fib::{Fib, FibRule, NextHop, Route, RouteKind, RuleAction};
-use netwhy_model::{GapId, Netns};
+use netwhy_model::{Family, GapId, Netns};
 use std::net::IpAddr;
 
 /// `struct flowi4`.
@@ -60,11 +62,9 @@ pub(crate) enum FibError {
 const GOTO_MAX: usize = 4096;
 
 pub(crate) fn fib_lookup<'a>(eng: &mut Engine<'a>, ns: &'a Netns, key: &FibKey) -> Result<FibResult<'a>, FibError> {
-    let fib: &'a Fib = match &ns.fib {
-        Ok(fib) => fib,
-        Err(gap) => return Err(FibError::Unknown(*gap)),
-    };
-    if !fib.custom_rules {
+    let family = Family::of(key.dst);
+    let fib: &'a Fib = ns.fib_of(family).map_err(FibError::Unknown)?;
+    if !fib.custom_rules && family == Family::Inet {
         return merged_lookup(eng, ns, fib, key);
     }
     let mut at = 0;
@@ -162,7 +162,7 @@ fn walk<'a>(
     key: &FibKey,
 ) -> Result<Option<FibResult<'a>>, FibError> {
     for (number, route) in routes {
-        if route.tos != 0 {
+        if route.tos != 0 || route.src.is_some_and(|net| !net.contains(&key.src)) {
             continue;
         }
         if let Some(gap) = route.unsupported {
@@ -174,7 +174,11 @@ fn walk<'a>(
             RouteKind::Blackhole => return Err(FibError::Errno(Errno::Inval)),
             RouteKind::Unreachable => return Err(FibError::Errno(Errno::HostUnreach)),
             RouteKind::Prohibit => return Err(FibError::Errno(Errno::Acces)),
-            RouteKind::Unicast | RouteKind::Local | RouteKind::Broadcast | RouteKind::Multicast => {}
+            RouteKind::Unicast
+            | RouteKind::Local
+            | RouteKind::Broadcast
+            | RouteKind::Multicast
+            | RouteKind::Anycast => {}
         }
         if route.nexthops.is_empty() {
             return Ok(Some(FibResult {
@@ -213,7 +217,11 @@ fn fib_select_multipath(
     if let Some(own) = own_hop(ns, route, alive, key) {
         return own;
     }
-    let policy = ns.sysctl.as_ref().ok().and_then(|s| s.number(HASH_POLICY));
+    // rt6_multipath_hash(): the flow label, of which each connection has its own, always takes part.
+    let policy = match key.dst {
+        IpAddr::V4(_) => ns.sysctl.as_ref().ok().and_then(|s| s.number(HASH_POLICY)),
+        IpAddr::V6(_) => None,
+    };
     let key = HopKey {
         netns: ns.id,
         table,
@@ -237,7 +245,7 @@ fn fib_select_multipath(
 
 /// `fib_select_multipath()` since 6.15: what the host sends from the address of a hop's link leaves by that hop.
 fn own_hop(ns: &Netns, route: &Route, alive: &[&NextHop], key: &FibKey) -> Option<usize> {
-    if key.iif != LOOPBACK || key.src.is_unspecified() {
+    if key.iif != LOOPBACK || key.src.is_unspecified() || key.dst.is_ipv6() {
         return None;
     }
     let saddr = |hop: &NextHop| fib_result_prefsrc(ns, None, hop.ifindex, hop.gateway, route.scope);

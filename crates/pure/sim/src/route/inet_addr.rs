@@ -2,6 +2,7 @@
 //!
 //! Kernel: `inet_addr_type()` (`fib_frontend.c`), `inet_select_addr()`, `inet_addr_onlink()` (`devinet.c`).
 
+use super::addrconf::{ipv6_addr_type, ipv6_chk_addr};
 use super::fib_lookup::merged;
 use netwhy_model::family::is_broadcast;
 use netwhy_model::fib::RouteKind;
@@ -12,6 +13,9 @@ use std::net::IpAddr;
 
 /// Bit of [`addr_type`], by the local table only; `dev` limits it to addresses of one link (`--limit-iface-in`), 0 is any.
 pub(crate) fn inet_addr_type_dev(ns: &Netns, addr: IpAddr, dev: u32) -> Result<u16, GapId> {
+    if addr.is_ipv6() {
+        return ipv6_addr_type_dev(ns, addr, dev);
+    }
     // ipv4_is_zeronet(): since 5.3 one address only.
     if is_broadcast(addr) || addr.is_unspecified() {
         return Ok(addr_type::BROADCAST);
@@ -30,6 +34,7 @@ pub(crate) fn inet_addr_type_dev(ns: &Netns, addr: IpAddr, dev: u32) -> Result<u
             RouteKind::Local => addr_type::LOCAL,
             RouteKind::Broadcast => addr_type::BROADCAST,
             RouteKind::Multicast => addr_type::MULTICAST,
+            RouteKind::Anycast => addr_type::ANYCAST,
             RouteKind::Unicast
             | RouteKind::Blackhole
             | RouteKind::Unreachable
@@ -37,6 +42,15 @@ pub(crate) fn inet_addr_type_dev(ns: &Netns, addr: IpAddr, dev: u32) -> Result<u
             | RouteKind::Throw => addr_type::UNICAST,
         },
         _ => addr_type::UNICAST,
+    })
+}
+
+/// What callers of either family ask for: whether an address is the host's own.
+fn ipv6_addr_type_dev(ns: &Netns, addr: IpAddr, dev: u32) -> Result<u16, GapId> {
+    ns.links.as_ref().map_err(|g| *g)?;
+    Ok(match ipv6_chk_addr(ns, addr, dev, dev != 0) {
+        true => addr_type::LOCAL,
+        false => ipv6_addr_type(addr),
     })
 }
 

@@ -7,6 +7,7 @@ use super::LOOPBACK;
 use super::fib_lookup::{FibError, FibKey, FibResult, fib_lookup};
 use super::fib_validate_source::{Source, fib_validate_source};
 use super::inet_addr::inet_addr_onlink;
+use super::ip6_route_input::ip6_route_input;
 use crate::engine::Engine;
 use crate::reason::DropReason;
 use crate::skb::{Dst, DstKind, Errno, Skb};
@@ -23,13 +24,16 @@ pub(crate) enum InputError {
     Unknown(GapId),
 }
 
-/// Sets `skb.route` for a packet that arrived on a link.
+/// Sets `skb.route` for a packet of either family that arrived on a link.
 pub(crate) fn ip_route_input<'a>(
     eng: &mut Engine<'a>,
     ns: &'a Netns,
     link: &'a Link,
     skb: &mut Skb,
 ) -> Result<(), InputError> {
+    if skb.family() == Family::Inet6 {
+        return ip6_route_input(eng, ns, link, skb);
+    }
     let martian = |reason| Err(InputError::Martian(reason));
     if skb.dst.is_multicast() {
         return ip_route_input_mc(eng, ns, link, skb);
@@ -148,7 +152,7 @@ fn error_dst(errno: Errno) -> Dst {
     Dst::host(DstKind::Error(errno), LOOPBACK)
 }
 
-fn forward_dst(found: &FibResult<'_>) -> Dst {
+pub(super) fn forward_dst(found: &FibResult<'_>) -> Dst {
     let hop = found.nexthop;
     Dst {
         kind: DstKind::Forward,

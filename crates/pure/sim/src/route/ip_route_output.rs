@@ -6,6 +6,7 @@ use super::LOOPBACK;
 use super::fib_lookup::{FibError, FibKey, fib_lookup};
 use super::inet_addr::fib_result_prefsrc;
 use super::ip_route_input::note_route;
+use super::ip6_route_output::ip6_route_output;
 use crate::engine::Engine;
 use crate::skb::{Dst, DstKind, Errno, Skb};
 use netwhy_model::family::is_broadcast;
@@ -31,13 +32,16 @@ pub(crate) enum RouteError {
     Unknown(GapId),
 }
 
-/// Route and source address. `skb` is only for the record.
+/// Route and source address, of either family. `skb` is only for the record.
 pub(crate) fn ip_route_output<'a>(
     eng: &mut Engine<'a>,
     ns: &'a Netns,
     key: &OutputKey,
     skb: Option<&Skb>,
 ) -> Result<(Dst, IpAddr), RouteError> {
+    if key.dst.is_ipv6() {
+        return ip6_route_output(eng, ns, key, skb);
+    }
     if key.src.is_some_and(|s| s.is_multicast() || is_broadcast(s)) {
         return Err(RouteError::Errno(Errno::Inval));
     }

@@ -1,17 +1,17 @@
 //! The client: `connect()`, and what it is told.
 //!
-//! Kernel: `tcp_v4_connect()`, `tcp_v4_err()` (`tcp_ipv4.c`), `__udp4_lib_err()` (`udp.c`), `icmp_err_convert` (`icmp.c`).
+//! Kernel: `tcp_v6_connect()`, `tcp_v6_err()` (`tcp_ipv6.c`), `icmpv6_err_convert()` (`net/ipv6/icmp.c`), `tcp_v4_connect()`, `tcp_v4_err()` (`tcp_ipv4.c`), `__udp4_lib_err()` (`udp.c`), `icmp_err_convert` (`icmp.c`).
 
 use crate::engine::{Engine, Item};
 use crate::flow::Flow;
 use crate::opts::TcpOpts;
 use crate::reason::Stage;
-use crate::route::{OutputKey, RouteError, dst_mtu, inet_addr_type_dev, ip_route_output};
-use crate::skb::{EPHEMERAL, Errno, L4, Skb, Tuple};
+use crate::route::{OutputKey, RouteError, dst_mtu, inet_addr_type_dev, ip_route_output, is_link_local};
+use crate::skb::{EPHEMERAL, Errno, L4, Skb, Tuple, ip_len};
 use crate::trace::{ClientSees, Detail, Disposition, End};
 use netwhy_model::netfilter::addr_type;
 use netwhy_model::{Family, GapId, Netns};
-use netwhy_wire::{icmp, tcp};
+use netwhy_wire::{icmp, icmpv6, tcp};
 use std::net::IpAddr;
 
 /// Port that stands for any of the kernel's choice.
@@ -23,18 +23,24 @@ const PING_LEN: u32 = 56;
 
 /// `IPV4_MAX_PMTU`, and the headers without options (bytes).
 const MTU_MAX: u32 = 65535;
-const HEADERS_LEN: u32 = 40;
-/// `ip_rt_min_advmss` (bytes).
+const TCP_LEN: u32 = 20;
+/// `ip_rt_min_advmss`, `ip6_rt_min_advmss` (bytes).
 const ADVMSS_MIN: u32 = 256;
+const ADVMSS_MIN6: u32 = 1220;
 
-/// `dst_metric_advmss()`, `ipv4_default_advmss()` (`net/ipv4/route.c`): the MSS option of a SYN or SYN-ACK that leaves by this route.
+/// `dst_metric_advmss()`, `ipv4_default_advmss()` (`net/ipv4/route.c`), `ip6_default_advmss()`: the MSS option of a SYN or SYN-ACK that leaves by this route.
 pub(crate) fn advertise_mss(ns: &Netns, skb: &mut Skb) {
     let L4::Tcp { flags, .. } = skb.l4 else { return };
     if flags & tcp::SYN == 0 {
         return;
     }
     let Some(dst) = skb.route else { return };
-    let by_mtu = |mtu: u32| mtu.saturating_sub(HEADERS_LEN).clamp(ADVMSS_MIN, MTU_MAX - HEADERS_LEN);
+    let headers = ip_len(skb.family()) + TCP_LEN;
+    let least = match skb.family() {
+        Family::Inet => ADVMSS_MIN,
+        Family::Inet6 => ADVMSS_MIN6,
+    };
+    let by_mtu = |mtu: u32| mtu.saturating_sub(headers).clamp(least, MTU_MAX - headers);
     let mss = dst.advmss.or_else(|| dst_mtu(ns, &dst).map(by_mtu));
     skb.opts.mss = mss.and_then(|mss| u16::try_from(mss).ok());
 }
@@ -42,12 +48,13 @@ pub(crate) fn advertise_mss(ns: &Netns, skb: &mut Skb) {
 /// Sends the first packet, or notes the error that the client's own kernel gives.
 pub(crate) fn connect(eng: &mut Engine<'_>, flow: &Flow) {
     let ns = eng.ns(flow.from);
-    // ip_route_output_key_hash_rcu(): nobody is this host.
+    // ip_route_output_key_hash_rcu(), tcp_v6_connect(): nobody is this host.
     let dst = if flow.dst.is_unspecified() {
         Family::of(flow.dst).loopback()
     } else {
         flow.dst
     };
+    let family = Family::of(dst);
     eng.client.remote.0 = dst;
     let sport = if flow.sport == 0 { EPHEMERAL_PORT } else { flow.sport };
     let l4 = match flow.proto {
@@ -61,7 +68,10 @@ pub(crate) fn connect(eng: &mut Engine<'_>, flow: &Flow) {
             dport: flow.dport,
         },
         _ => L4::Icmp {
-            kind: icmp::ECHO,
+            kind: match family {
+                Family::Inet => icmp::ECHO,
+                Family::Inet6 => icmpv6::ECHO_REQUEST,
+            },
             code: 0,
             id: sport,
             inner: None,
@@ -70,6 +80,7 @@ pub(crate) fn connect(eng: &mut Engine<'_>, flow: &Flow) {
     let mut skb = Skb::new(flow.src.unwrap_or(Family::of(dst).any()), dst, l4).with_opts(TcpOpts::offered(ns));
     skb.sport_any = (flow.sport == 0).then_some(EPHEMERAL);
     skb.sk = Some((ns.id, true));
+    eng.client.proto = skb.proto();
     skb.len += match flow.proto {
         6 => 0,
         17 => QUESTION_LEN,
@@ -79,12 +90,20 @@ pub(crate) fn connect(eng: &mut Engine<'_>, flow: &Flow) {
         src: flow.src,
         dst,
         mark: 0,
-        proto: flow.proto,
+        proto: skb.proto(),
         ports: skb.ports(),
     };
+    // tcp_v6_connect(), __ip6_datagram_connect(): an address of one link needs the link, which a flow does not say.
+    if is_link_local(dst) {
+        eng.begin(ns, &mut skb);
+        return local_error(eng, ns, &skb, ClientSees::InvalidArgument, Stage::IpRouteOutputKeyHash);
+    }
     // ip_route_connect(): a first look-up finds the source, a second one, with it, the route.
     let first = ip_route_output(eng, ns, &key, None);
-    let second = first.and_then(|(_, src)| {
+    let second = first.and_then(|(route, src)| {
+        if family == Family::Inet6 {
+            return Ok((route, src));
+        }
         let key = OutputKey { src: Some(src), ..key };
         ip_route_output(eng, ns, &key, None).map(|(dst, _)| (dst, src))
     });
@@ -105,7 +124,11 @@ pub(crate) fn connect(eng: &mut Engine<'_>, flow: &Flow) {
             eng.client.local = (src, sport);
             eng.begin(ns, &mut skb);
             // For the record: the route was looked up before the packet existed.
-            let _ = ip_route_output(eng, ns, &OutputKey { src: Some(src), ..key }, Some(&skb));
+            let asked = match family {
+                Family::Inet => Some(src),
+                Family::Inet6 => flow.src,
+            };
+            let _ = ip_route_output(eng, ns, &OutputKey { src: asked, ..key }, Some(&skb));
             eng.client.syn = (flow.proto == 6).then(|| skb.clone());
             eng.push(Item::LocalOut { netns: ns.id, skb });
         }
@@ -132,6 +155,7 @@ fn errno_seen(errno: Errno) -> ClientSees {
         Errno::HostUnreach => ClientSees::NoRoute,
         Errno::NetUnreach => ClientSees::NetUnreachable,
         Errno::Acces => ClientSees::Prohibited,
+        Errno::AddrNotAvail => ClientSees::AddressNotAvailable,
     }
 }
 
@@ -140,7 +164,7 @@ fn local_error(eng: &mut Engine<'_>, ns: &Netns, skb: &Skb, sees: ClientSees, st
     eng.end = Some(End {
         disposition: Disposition::Rejected,
         netns: ns.id,
-        stage,
+        stage: stage.of(skb.family()),
         reason: None,
         rule: None,
         reply: false,
@@ -184,7 +208,11 @@ impl Engine<'_> {
     /// An ICMP error about a packet of the client.
     pub(crate) fn client_icmp(&mut self, kind: u8, code: u8) {
         let tcp = self.client.proto == 6;
-        if let Some((sees, fatal)) = icmp_error(kind, code)
+        let error = match self.client.remote.0 {
+            IpAddr::V4(_) => icmp_error(kind, code),
+            IpAddr::V6(_) => icmpv6_err_convert(kind, code),
+        };
+        if let Some((sees, fatal)) = error
             && (tcp || fatal)
         {
             self.client_told(sees);
@@ -215,4 +243,18 @@ fn icmp_error(kind: u8, code: u8) -> Option<(ClientSees, bool)> {
         12 => (ClientSees::NoRoute, false),
         _ => (ClientSees::NoRoute, true),
     })
+}
+
+/// `icmpv6_err_convert()`: the same of ICMPv6.
+fn icmpv6_err_convert(kind: u8, code: u8) -> Option<(ClientSees, bool)> {
+    match kind {
+        icmpv6::DEST_UNREACH => Some(match code {
+            icmpv6::NOROUTE => (ClientSees::NetUnreachable, false),
+            icmpv6::ADM_PROHIBITED | icmpv6::POLICY_FAIL | icmpv6::REJECT_ROUTE => (ClientSees::Prohibited, true),
+            icmpv6::PORT_UNREACH => (ClientSees::Refused, true),
+            _ => (ClientSees::NoRoute, false),
+        }),
+        icmpv6::TIME_EXCEED => Some((ClientSees::NoRoute, false)),
+        _ => None,
+    }
 }

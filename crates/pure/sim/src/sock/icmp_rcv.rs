@@ -36,33 +36,11 @@ pub(crate) fn icmp_rcv<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: &Skb) {
     }
     match *kind {
         icmp::ECHO | TIMESTAMP => {
-            eng.note(ns, skb, Detail::Socket { port: 0 });
-            eng.delivered.get_or_insert((ns.id, 0, skb.src));
-            let mut back = Skb::new(
-                skb.dst,
-                skb.src,
-                L4::Icmp {
-                    kind: if *kind == icmp::ECHO {
-                        icmp::ECHO_REPLY
-                    } else {
-                        TIMESTAMP_REPLY
-                    },
-                    code: 0,
-                    id: *id,
-                    inner: None,
-                },
-            );
-            back.df = false;
-            back.icmp_locked = true;
-            back.len = if *kind == icmp::ECHO { skb.len } else { TIMESTAMP_LEN };
-            back.tos = skb.tos;
-            back.reply = true;
-            back.sk = Some((ns.id, false));
-            eng.begin(ns, &mut back);
-            eng.push(Item::LocalOut {
-                netns: ns.id,
-                skb: back,
-            });
+            let (answer, len) = match *kind {
+                icmp::ECHO => (icmp::ECHO_REPLY, skb.len),
+                _ => (TIMESTAMP_REPLY, TIMESTAMP_LEN),
+            };
+            echo_reply(eng, ns, skb, answer, len);
         }
         icmp::ECHO_REPLY if ns.id == eng.client.netns && eng.client.proto == 1 && eng.client.local.1 == *id => {
             eng.note(ns, skb, Detail::Socket { port: 0 });
@@ -72,4 +50,29 @@ pub(crate) fn icmp_rcv<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: &Skb) {
         icmp::ECHO_REPLY => eng.drop(ns, skb, Stage::PingRcv, DropReason::NoSocket),
         _ => {}
     }
+}
+
+/// The answer of the host itself, of this type and length.
+pub(super) fn echo_reply(eng: &mut Engine<'_>, ns: &Netns, skb: &Skb, kind: u8, len: u32) {
+    let L4::Icmp { id, .. } = skb.l4 else { return };
+    eng.note(ns, skb, Detail::Socket { port: 0 });
+    eng.delivered.get_or_insert((ns.id, 0, skb.src));
+    let l4 = L4::Icmp {
+        kind,
+        code: 0,
+        id,
+        inner: None,
+    };
+    let mut back = Skb::new(skb.dst, skb.src, l4);
+    back.df = false;
+    back.icmp_locked = true;
+    back.len = len;
+    back.tos = skb.tos;
+    back.reply = true;
+    back.sk = Some((ns.id, false));
+    eng.begin(ns, &mut back);
+    eng.push(Item::LocalOut {
+        netns: ns.id,
+        skb: back,
+    });
 }

@@ -4,7 +4,7 @@
 
 use crate::skb::{Skb, Tuple};
 use netwhy_model::socket::Socket;
-use netwhy_model::{GapId, Netns};
+use netwhy_model::{Family, GapId, Netns};
 
 /// The best listener or bound socket; the gap if the sockets were not read.
 pub(super) fn lookup<'a>(ns: &'a Netns, skb: &Skb) -> Result<Option<&'a Socket>, GapId> {
@@ -21,6 +21,7 @@ pub(crate) fn lookup_tuple(ns: &Netns, tuple: Tuple, dev: u32) -> Result<Option<
     let fits = |s: &&Socket| {
         s.protocol == tuple.proto
             && s.port == tuple.dport
+            && s.family.is_none_or(|f| f == Family::of(tuple.dst))
             && s.addr.is_none_or(|a| a == tuple.dst)
             && s.device.as_ref().is_none_or(|d| link == Some(d))
             && s.peer.is_none_or(|p| p == (tuple.src, tuple.sport))

@@ -1,6 +1,6 @@
-//! TCP at both ends.
+//! TCP at both ends, of either family.
 //!
-//! Kernel: `tcp_v4_rcv()`, `tcp_v4_send_reset()` (`tcp_ipv4.c`), `tcp_conn_request()` (`tcp_input.c`), 6.18.
+//! Kernel: `tcp_v4_rcv()`, `tcp_v6_rcv()` (`net/ipv6/tcp_ipv6.c`), `tcp_v4_send_reset()` (`tcp_ipv4.c`), `tcp_conn_request()` (`tcp_input.c`), 6.18.
 
 use super::lookup::lookup;
 use crate::engine::{Engine, Item};

@@ -1,16 +1,15 @@
 //! UDP at both ends: one request, one answer.
 //!
-//! Kernel: `__udp4_lib_rcv()` (`net/ipv4/udp.c`, 6.18). A server on a wildcard address answers from the address that routing
+//! Kernel: `__udp4_lib_rcv()` (`net/ipv4/udp.c`), `__udp6_lib_rcv()` (`net/ipv6/udp.c`, 6.18). A server on a wildcard address answers from the address that routing
 //! chooses, which need not be the one that was asked.
 
 use super::lookup::lookup;
 use crate::engine::{Engine, Item};
-use crate::ip::icmp_send;
+use crate::ip::{Unreach, send_unreach};
 use crate::reason::{DropReason, Stage};
 use crate::skb::{Flaw, L4, Skb};
 use crate::trace::{ClientSees, Detail};
 use netwhy_model::Netns;
-use netwhy_wire::icmp;
 
 pub(crate) fn udp_rcv<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: &Skb) {
     let L4::Udp { sport, dport } = skb.l4 else { return };
@@ -35,14 +34,14 @@ pub(crate) fn udp_rcv<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: &Skb) {
                 ns,
                 skb,
                 Detail::Reject {
-                    icmp: Some((icmp::DEST_UNREACH, icmp::PORT_UNREACH)),
+                    icmp: Some(Unreach::Port.words(skb.family())),
                 },
             );
             // nf_reset_ct(): the error finds its connection by what it quotes, not before.
             let mut forgotten = skb.clone();
             forgotten.ct = None;
             forgotten.untracked = false;
-            icmp_send(eng, ns, &forgotten, icmp::DEST_UNREACH, icmp::PORT_UNREACH);
+            send_unreach(eng, ns, &forgotten, Unreach::Port);
         }
         Ok(Some(socket)) => {
             eng.note(ns, skb, Detail::Socket { port: dport });

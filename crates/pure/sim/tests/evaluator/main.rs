@@ -12,6 +12,7 @@ mod nat;
 mod native;
 mod recorded;
 mod routes;
+mod six;
 mod small;
 mod unknown;
 mod weights;

@@ -7,6 +7,7 @@ use netwhy_model::sysctl::Sysctls;
 use netwhy_model::{Cluster, Netns, NetnsId, NetnsKind};
 use netwhy_sim::trace::RuleRef;
 use netwhy_sim::{Detail, Disposition, DropReason, Outcome, Stage};
+use std::net::SocketAddr;
 
 /// `worker-1`, `pod shop/web`, `outside client`.
 pub(super) fn short_place(cluster: &Cluster, id: NetnsId) -> String {
@@ -109,12 +110,17 @@ pub(super) fn fact(cluster: &Cluster, o: &Outcome) -> String {
     let link = ip_ingress(cluster, o);
     let name = link.map_or("", |l| &*l.name);
     match o.end.reason {
+        Some(DropReason::IpInAddrErrors) if o.end.stage == Stage::Ip6Forward => forwarding6_text(ns),
         Some(DropReason::IpInAddrErrors) if link.is_some() => sysctl_text(ns, name, "forwarding"),
         Some(DropReason::IpRpFilter) if link.is_some() => {
             format!("{}, and the way back is not through {name}", rp_filter_text(ns, name))
         }
         Some(DropReason::NoSocket) if o.end.reply => stranger(o),
         Some(DropReason::NoSocket) => "nothing listens on this port".to_owned(),
+        Some(DropReason::NotSpecified) if o.end.stage == Stage::NeighInvalidate => match next_hop(o) {
+            Some(addr) => format!("nobody answers neighbour solicitations for {addr}"),
+            None => "nobody answers neighbour solicitations".to_owned(),
+        },
         Some(DropReason::NeighFailed) => match next_hop(o) {
             Some(addr) => format!("nobody answers ARP for {addr}"),
             None => "nobody answers ARP".to_owned(),
@@ -245,11 +251,18 @@ fn stranger(o: &Outcome) -> String {
     }
     match (asked, from) {
         (Some(asked), Some(from)) if asked != from => format!(
-            "the answer comes from {}:{} and not from {}:{}: nobody translated it back",
-            from.0, from.1, asked.0, asked.1
+            "the answer comes from {} and not from {}: nobody translated it back",
+            SocketAddr::from(from),
+            SocketAddr::from(asked)
         ),
         _ => "no connection of the client fits the answer".to_owned(),
     }
+}
+
+fn forwarding6_text(ns: &Netns) -> String {
+    const KEY: &str = "net.ipv6.conf.all.forwarding";
+    let value = ns.sysctl.as_ref().ok().and_then(|s| s.get(KEY));
+    value.map_or_else(|| format!("{KEY} is off"), |value| format!("{KEY} = {value}"))
 }
 
 fn next_hop(o: &Outcome) -> Option<std::net::IpAddr> {

@@ -18,6 +18,7 @@ use netwhy_checks::{Promise, Report};
 use netwhy_model::Cluster;
 use netwhy_sim::Trace;
 use serde::Serialize;
+use std::net::SocketAddr;
 
 /// Schema of a trace; its version changes only where a field goes or changes its meaning.
 pub const SCHEMA: &str = "netwhy.dev/trace/v1";
@@ -93,7 +94,7 @@ impl TraceView {
         let tally = Tally::new(cluster, trace, promise);
         let to_address = match flow.proto {
             1 => flow.dst.to_string(),
-            _ => format!("{}:{}", flow.dst, flow.dport),
+            _ => SocketAddr::new(flow.dst, flow.dport).to_string(),
         };
         TraceView {
             schema: SCHEMA,

@@ -9,6 +9,7 @@ use netwhy_model::{Cluster, Netns, NetnsId, NetnsKind};
 use netwhy_sim::trace::RuleRef;
 use netwhy_sim::{ClientSees, Detail, Disposition, DropReason, Outcome, Step, Trace};
 use serde::Serialize;
+use std::net::SocketAddr;
 
 /// A namespace on the way.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -146,7 +147,9 @@ impl Walk<'_> {
             Detail::Packet { src, dst, what, reply } => self.begin(src, dst, what, reply, packet),
             Detail::Receive { link } => self.receive(ns, link),
             Detail::Rule { hook, rule } => self.rule(hook, rule),
-            Detail::Dnat { to } => self.translated(ns, format!("DNAT to {}:{}", to.0, to.1), self.remark.to_owned()),
+            Detail::Dnat { to } => {
+                self.translated(ns, format!("DNAT to {}", SocketAddr::from(to)), self.remark.to_owned())
+            }
             Detail::Snat { to } => self.translated(ns, format!("the source becomes {}", to.0), String::new()),
             Detail::Route { dst, gateway, link, .. } => self.route(ns, dst, gateway, link, packet),
             Detail::VxlanXmit { link, remote } => {
@@ -197,7 +200,7 @@ impl Walk<'_> {
         }
         let end = |(addr, port): (std::net::IpAddr, u16)| match port {
             0 => addr.to_string(),
-            port => format!("{addr}:{port}"),
+            port => SocketAddr::new(addr, port).to_string(),
         };
         let mut text = match src.0.is_unspecified() {
             true => format!("→ {}", end(dst)),

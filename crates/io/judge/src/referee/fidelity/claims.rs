@@ -22,6 +22,8 @@ pub(super) fn claim(area: &str, name: &str) -> (Claim, &'static str) {
 const BOTH: &str = "conversations, traps";
 const TRAPS: &str = "traps";
 const TALKS: &str = "conversations";
+const RECORDED: &str = "recordings";
+const OF_IPV6: &str = "the packets of the referee are IPv4";
 
 /// Area, row, claim, who judges it.
 pub(super) const CLAIMS: &[(&str, &str, Claim, &str)] = &[
@@ -34,6 +36,12 @@ pub(super) const CLAIMS: &[(&str, &str, Claim, &str)] = &[
         TRAPS,
     ),
     ("match", "icmp", Exact, BOTH),
+    (
+        "match",
+        "frag, rt, hbh, dst, mh",
+        Partly("of a fragment the answer is not known"),
+        "",
+    ),
     ("match", "multiport", Exact, BOTH),
     (
         "match",
@@ -260,6 +268,7 @@ pub(super) const CLAIMS: &[(&str, &str, Claim, &str)] = &[
     ("route", "unreachable", Exact, BOTH),
     ("route", "prohibit", Exact, BOTH),
     ("route", "throw", Exact, BOTH),
+    ("route", "anycast", Partly(OF_IPV6), RECORDED),
     ("rule", "lookup", Exact, BOTH),
     ("link", "lo", Exact, BOTH),
     ("link", "veth", Exact, BOTH),
@@ -295,6 +304,22 @@ pub(super) const CLAIMS: &[(&str, &str, Claim, &str)] = &[
         BOTH,
     ),
     ("stage", "arp_process", Partly("drops of ARP are not compared"), ""),
+    ("stage", "ip6_rcv_core", Partly(OF_IPV6), RECORDED),
+    ("stage", "ip6_route_input", Partly(OF_IPV6), RECORDED),
+    ("stage", "ip6_route_output_flags", Partly(OF_IPV6), RECORDED),
+    ("stage", "ip6_pkt_discard", Partly(OF_IPV6), RECORDED),
+    ("stage", "ip6_pkt_prohibit", Partly(OF_IPV6), RECORDED),
+    ("stage", "dst_discard_out", Partly(OF_IPV6), RECORDED),
+    ("stage", "ip6_forward", Partly(OF_IPV6), RECORDED),
+    ("stage", "ip6_output", Partly(OF_IPV6), RECORDED),
+    ("stage", "ip6_fragment", Partly(OF_IPV6), RECORDED),
+    ("stage", "ip6_protocol_deliver_rcu", Partly(OF_IPV6), RECORDED),
+    ("stage", "nf_send_reset6", Partly(OF_IPV6), RECORDED),
+    ("stage", "tcp_v6_rcv", Partly(OF_IPV6), RECORDED),
+    ("stage", "tcp_v6_do_rcv", Partly(OF_IPV6), RECORDED),
+    ("stage", "__udp6_lib_rcv", Partly(OF_IPV6), RECORDED),
+    ("stage", "icmpv6_rcv", Partly(OF_IPV6), RECORDED),
+    ("reason", "IPV6DISABLED", Partly(OF_IPV6), RECORDED),
     ("error", "destination unreachable", Exact, BOTH),
     ("error", "time exceeded", Exact, TRAPS),
     (

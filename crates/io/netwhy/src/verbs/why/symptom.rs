@@ -93,12 +93,12 @@ pub(super) fn destination(cluster: &Cluster, seen: &Observation, namespace: &str
     let proto = 6;
     if let Kind::Dns(_) = seen.kind {
         let server = seen.server?;
-        return by_address(cluster, server.ip(), server.port(), 17);
+        return Some(by_address(cluster, server.ip(), server.port(), 17));
     }
     let target = seen.target.as_ref()?;
     let port = target.port?;
     if let Some(addr) = target.ip() {
-        return by_address(cluster, addr, port, proto);
+        return Some(by_address(cluster, addr, port, proto));
     }
     let Host::Name(name) = &target.host else { return None };
     let mut labels = name.split('.');
@@ -112,17 +112,13 @@ pub(super) fn destination(cluster: &Cluster, seen: &Observation, namespace: &str
     })
 }
 
-/// `None` for IPv6, which is not modelled.
-fn by_address(cluster: &Cluster, addr: IpAddr, port: u16, proto: u8) -> Option<Asked> {
-    if addr.is_ipv6() {
-        return None;
-    }
+fn by_address(cluster: &Cluster, addr: IpAddr, port: u16, proto: u8) -> Asked {
     let service = netwhy_intent::services::behind(cluster, addr, port, proto).map(|v| v.service.to_string());
     let owner = || netwhy_intent::owner_of(cluster, addr).map(|id| format!("{}:{port}", cluster.ns(id).kind));
-    Some(Asked {
+    Asked {
         addr,
         port,
         proto,
         name: service.or_else(owner),
-    })
+    }
 }

@@ -42,9 +42,9 @@ pub(super) fn ttl(cursor: &mut Cursor<'_>) -> Result<Target, Odd> {
     let mut found = None;
     while let Some(opt) = cursor.option() {
         let op = match opt.name {
-            "--ttl-set" => TtlOp::Set,
-            "--ttl-inc" => TtlOp::Inc,
-            "--ttl-dec" => TtlOp::Dec,
+            "--ttl-set" | "--hl-set" => TtlOp::Set,
+            "--ttl-inc" | "--hl-inc" => TtlOp::Inc,
+            "--ttl-dec" | "--hl-dec" => TtlOp::Dec,
             _ => return Err(opt.odd()),
         };
         found = Some((op, cursor.parse(opt)?));

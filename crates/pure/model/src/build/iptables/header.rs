@@ -66,9 +66,9 @@ pub(super) fn ttl(cursor: &mut Cursor<'_>) -> Result<Match, Odd> {
     let mut found = None;
     while let Some(opt) = cursor.option() {
         let cmp = match opt.name {
-            "--ttl-lt" => -1,
-            "--ttl-eq" => 0,
-            "--ttl-gt" => 1,
+            "--ttl-lt" | "--hl-lt" => -1,
+            "--ttl-eq" | "--hl-eq" => 0,
+            "--ttl-gt" | "--hl-gt" => 1,
             _ => return Err(opt.odd()),
         };
         found = Some(Match::Ttl {

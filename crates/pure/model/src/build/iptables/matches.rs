@@ -15,7 +15,10 @@ pub(super) fn build(env: &mut Env<'_, '_>, name: &str, cursor: &mut Cursor<'_>) 
         "conntrack" => context::conntrack(cursor),
         "dscp" => header::dscp(cursor),
         "hashlimit" | "limit" => limit(cursor),
+        "frag" | "rt" | "hbh" | "dst" | "mh" => extension_header(env, name, cursor),
+        "hl" => header::ttl(cursor),
         "icmp" => icmp(cursor),
+        "icmp6" => icmp6(cursor),
         "iprange" => header::iprange(cursor),
         "length" => header::length(cursor),
         "mac" => header::mac(cursor),
@@ -148,6 +151,49 @@ fn icmp_type(text: &str) -> Option<(u8, Option<u8>)> {
         Some((kind, code)) => Some((kind.parse().ok()?, Some(code.parse().ok()?))),
         None => Some((text.parse().ok()?, None)),
     }
+}
+
+/// `8`-like types of ICMPv6: `128`, `1/4`.
+fn icmp6(cursor: &mut Cursor<'_>) -> Result<Match, Odd> {
+    let mut what = None;
+    while let Some(opt) = cursor.option() {
+        match opt.name {
+            "--icmpv6-type" => what = Some(under(opt, cursor.read(opt, icmp6_type)?)),
+            _ => return Err(opt.odd()),
+        }
+    }
+    Ok(Match::Icmp(needed(what, "--icmpv6-type")?))
+}
+
+/// Names as `extensions/libxt_icmp.h` has them.
+fn icmp6_type(text: &str) -> Option<(u8, Option<u8>)> {
+    Some(match text {
+        "destination-unreachable" => (1, None),
+        "packet-too-big" => (2, None),
+        "time-exceeded" | "ttl-exceeded" => (3, None),
+        "parameter-problem" => (4, None),
+        "echo-request" | "ping" => (128, None),
+        "echo-reply" | "pong" => (129, None),
+        "router-solicitation" => (133, None),
+        "router-advertisement" => (134, None),
+        "neighbour-solicitation" | "neighbor-solicitation" => (135, None),
+        "neighbour-advertisement" | "neighbor-advertisement" => (136, None),
+        "redirect" => (137, None),
+        _ => match text.split_once('/') {
+            Some((kind, code)) => (kind.parse().ok()?, Some(code.parse().ok()?)),
+            None => (text.parse().ok()?, None),
+        },
+    })
+}
+
+/// Matches that a packet without such a header never fits, whatever they ask for (`ip6t_frag.c`, `ip6t_rt.c`, `ip6t_hbh.c`,
+/// `ip6t_mh.c`).
+fn extension_header(env: &mut Env<'_, '_>, name: &str, cursor: &mut Cursor<'_>) -> Result<Match, Odd> {
+    cursor.skip_extension();
+    Ok(Match::ExtensionHeader(env.gap(
+        env.line,
+        format!("match {name:?} of a fragment is not modelled"),
+    )))
 }
 
 fn multiport(cursor: &mut Cursor<'_>) -> Result<Match, Odd> {

@@ -4,6 +4,7 @@ use super::context::{mark_and_mask, number};
 use super::cursor::{Cursor, Odd, Opt};
 use super::rule::network;
 use super::{Env, change};
+use crate::family::Family;
 use crate::netfilter::{CtZone, NatRange, Ports, RejectWith, Target, ZoneId};
 use std::net::IpAddr;
 
@@ -23,7 +24,7 @@ pub(super) fn build(env: &mut Env<'_, '_>, name: &str, cursor: &mut Cursor<'_>) 
         "ACCEPT" => Target::Accept,
         "DROP" => Target::Drop,
         "RETURN" => Target::Return,
-        "REJECT" => reject(cursor)?,
+        "REJECT" => reject(env.family, cursor)?,
         "DNAT" => Target::Dnat(nat(cursor, "--to-destination")?),
         "SNAT" => Target::Snat(nat(cursor, "--to-source")?),
         "MASQUERADE" => masquerade(cursor)?,
@@ -37,7 +38,7 @@ pub(super) fn build(env: &mut Env<'_, '_>, name: &str, cursor: &mut Cursor<'_>) 
         "SET" => return change::set(env, cursor),
         "TCPMSS" => change::tcpmss(cursor)?,
         "TOS" => change::tos(cursor)?,
-        "TTL" => change::ttl(cursor)?,
+        "TTL" | "HL" => change::ttl(cursor)?,
         "AUDIT" | "CHECKSUM" | "CLASSIFY" | "CONNSECMARK" | "LED" | "LOG" | "NFLOG" | "RATEEST" | "SECMARK" | "TEE"
         | "TRACE" | "ULOG" => {
             skip(cursor);
@@ -56,11 +57,15 @@ pub(super) fn skip(cursor: &mut Cursor<'_>) {
     while cursor.next().is_some() {}
 }
 
-fn reject(cursor: &mut Cursor<'_>) -> Result<Target, Odd> {
-    let mut with = RejectWith::Icmp(3);
+fn reject(family: Family, cursor: &mut Cursor<'_>) -> Result<Target, Odd> {
+    let (port, codes): (u8, fn(&str) -> Option<RejectWith>) = match family {
+        Family::Inet => (3, reject_with),
+        Family::Inet6 => (4, reject_with6),
+    };
+    let mut with = RejectWith::Icmp(port);
     while let Some(opt) = cursor.option() {
         match opt.name {
-            "--reject-with" => with = cursor.read(opt, reject_with)?,
+            "--reject-with" => with = cursor.read(opt, codes)?,
             _ => return Err(opt.odd()),
         }
     }
@@ -77,6 +82,20 @@ fn reject_with(text: &str) -> Option<RejectWith> {
         "icmp-host-prohibited" | "host-prohib" => RejectWith::Icmp(10),
         "icmp-admin-prohibited" | "admin-prohib" => RejectWith::Icmp(13),
         "tcp-reset" | "tcp-rst" => RejectWith::TcpReset,
+        _ => return None,
+    })
+}
+
+/// `extensions/libip6t_REJECT.c`.
+fn reject_with6(text: &str) -> Option<RejectWith> {
+    Some(match text {
+        "icmp6-no-route" | "no-route" => RejectWith::Icmp(0),
+        "icmp6-adm-prohibited" | "adm-prohibited" => RejectWith::Icmp(1),
+        "icmp6-addr-unreachable" | "addr-unreach" => RejectWith::Icmp(3),
+        "icmp6-port-unreachable" | "port-unreach" => RejectWith::Icmp(4),
+        "icmp6-policy-fail" | "policy-fail" => RejectWith::Icmp(5),
+        "icmp6-reject-route" | "reject-route" => RejectWith::Icmp(6),
+        "tcp-reset" => RejectWith::TcpReset,
         _ => return None,
     })
 }
@@ -98,12 +117,22 @@ fn nat(cursor: &mut Cursor<'_>, to: &str) -> Result<NatRange, Odd> {
     Ok(NatRange { random, ..range })
 }
 
-/// `10.0.0.1`, `10.0.0.1-10.0.0.5:80-90`, `:80`, `:80-90/100`.
+/// Addresses and ports of `10.0.0.1-10.0.0.5:80-90`, `:80`, `fd00::1`, `[fd00::1-fd00::5]:80`.
+fn addrs_and_ports(text: &str) -> Option<(&str, Option<&str>)> {
+    if let Some(rest) = text.strip_prefix('[') {
+        let (addrs, ports) = rest.split_once(']')?;
+        return Some((addrs, ports.strip_prefix(':')));
+    }
+    let colons = text.matches(':').count();
+    Some(match text.split_once(':') {
+        Some((addrs, ports)) if colons == 1 => (addrs, Some(ports)),
+        _ => (text, None),
+    })
+}
+
+/// `10.0.0.1`, `10.0.0.1-10.0.0.5:80-90`, `:80`, `:80-90/100`, `[fd00::1]:80`.
 fn nat_range(text: &str) -> Option<NatRange> {
-    let (addrs, ports) = match text.split_once(':') {
-        Some((addrs, ports)) => (addrs, Some(ports)),
-        None => (text, None),
-    };
+    let (addrs, ports) = addrs_and_ports(text)?;
     let (ports, base) = match ports.map(|p| p.split_once('/').ok_or(p)) {
         Some(Ok((ports, base))) => (Some(nat_ports(ports)?), Some(base.parse().ok()?)),
         Some(Err(ports)) => (Some(nat_ports(ports)?), None),

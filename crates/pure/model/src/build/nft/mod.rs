@@ -93,6 +93,7 @@ pub(super) fn build(
     ctx: &mut Ctx<'_>,
     dir: &str,
     links: Option<&Links>,
+    of: Family,
     printed: &[String],
     unprinted: Option<GapId>,
 ) -> Fact<Native> {
@@ -106,25 +107,24 @@ pub(super) fn build(
             native.hooks.extend(HOOKS.map(|h| (h, 0, None, HookFn::Unknown(gap))));
         }
     }
-    native.misprints = misprints::find(ctx, &path, &rules, printed);
+    native.misprints = misprints::find(ctx, &path, &rules, of, printed);
     let index = Index::new(&rules);
     for table in &rules.tables {
         let Some(family) = NftFamily::named(&table.family) else {
             continue;
         };
         let layer2 = matches!(family, NftFamily::Netdev | NftFamily::Bridge);
-        if !family.has(Family::Inet) && !layer2 || table.flags.iter().any(|f| f == "dormant") {
+        if !family.has(of) && !layer2 || table.flags.iter().any(|f| f == "dormant") {
             continue;
         }
-        let of_iptables = family == NftFamily::Ip && TABLES.iter().any(|t| t.as_str() == table.name);
+        let of_iptables = family.as_str() == of_iptables(of) && TABLES.iter().any(|t| t.as_str() == table.name);
         if of_iptables && printed.contains(&table.name) {
             continue;
         }
         if layer2 || of_iptables {
             // Extensions of iptables lose their arguments here, or vanish.
             let gap = unprinted.filter(|_| of_iptables);
-            native.conntrack |=
-                family.has(Family::Inet) && index.rules_of(table).any(|r| r.expr.iter().any(uses_conntrack));
+            native.conntrack |= family.has(of) && index.rules_of(table).any(|r| r.expr.iter().any(uses_conntrack));
             unread(ctx, &path, &mut native, &index, chains_of(&rules, table), gap);
             continue;
         }
@@ -145,6 +145,14 @@ pub(super) fn build(
         unread(ctx, &path, &mut native, &index, odd, None);
     }
     Ok(native)
+}
+
+/// The family of nftables in which the tables of iptables-nft are.
+pub(super) fn of_iptables(family: Family) -> &'static str {
+    match family {
+        Family::Inet => "ip",
+        Family::Inet6 => "ip6",
+    }
 }
 
 fn chains_of<'r>(rules: &'r Ruleset, table: &'r Table) -> impl Iterator<Item = &'r Chain> {

@@ -1,9 +1,9 @@
 //! The elements that a line of `ipset save` means: `10.0.0.0/24,tcp:80-81,10.0.0.1`.
 
 use crate::build::iptables::{network, number, protocol};
-use crate::family::bits;
+use crate::family::{Family, bits};
 use crate::netfilter::{Dim, IpSet, SetElem};
-use ipnet::{IpSubnets, Ipv4Subnets, Ipv6Subnets};
+use ipnet::{IpNet, IpSubnets, Ipv4Subnets, Ipv6Subnets};
 use netwhy_wire::Mac;
 use std::net::IpAddr;
 
@@ -40,6 +40,30 @@ const ICMP: [(&str, u8, u8); 28] = [
     ("ttl-zero-during-reassembly", 11, 1),
     ("timestamp-request", 13, 0),
     ("timestamp-reply", 14, 0),
+];
+
+/// Names of ICMPv6 types and codes (`lib/icmpv6.c` of ipset).
+const ICMPV6: [(&str, u8, u8); 20] = [
+    ("no-route", 1, 0),
+    ("communication-prohibited", 1, 1),
+    ("address-unreachable", 1, 3),
+    ("port-unreachable", 1, 4),
+    ("packet-too-big", 2, 0),
+    ("ttl-zero-during-transit", 3, 0),
+    ("ttl-zero-during-reassembly", 3, 1),
+    ("bad-header", 4, 0),
+    ("unknown-header-type", 4, 1),
+    ("unknown-option", 4, 2),
+    ("echo-request", 128, 0),
+    ("ping", 128, 0),
+    ("echo-reply", 129, 0),
+    ("pong", 129, 0),
+    ("router-solicitation", 133, 0),
+    ("router-advertisement", 134, 0),
+    ("neighbour-solicitation", 135, 0),
+    ("neighbour-advertisement", 136, 0),
+    ("neigbour-solicitation", 135, 0),
+    ("redirect", 137, 0),
 ];
 
 /// Elements of one member; `None` if it is not understood, or says too many.
@@ -86,7 +110,7 @@ fn part(set: &IpSet, dim: Dim, word: &str, second: bool) -> Option<Vec<SetElem>>
     };
     Some(match dim {
         Dim::Ip => {
-            let (low, high) = addresses(word)?;
+            let (low, high) = addresses(word, set.family)?;
             let step = set.family.step();
             let more = (high - low) / step;
             if more >= LINE_MAX as u128 {
@@ -96,7 +120,7 @@ fn part(set: &IpSet, dim: Dim, word: &str, second: bool) -> Option<Vec<SetElem>>
             ips.dedup();
             ips.into_iter().map(|ip| at(ip, set.ip_cidr())).collect()
         }
-        Dim::Net => nets(word)?
+        Dim::Net => nets(word, set.family)?
             .into_iter()
             .map(|(ip, cidr)| at(ip & set.mask, cidr))
             .collect(),
@@ -155,19 +179,24 @@ fn joined(e: &SetElem, part: &SetElem, dim: Dim, second: bool) -> SetElem {
 }
 
 /// `10.0.0.1`, `10.0.0.0/24`, `10.0.0.1-10.0.0.9`: first and last address.
-pub(super) fn addresses(word: &str) -> Option<(u128, u128)> {
+pub(super) fn addresses(word: &str, family: Family) -> Option<(u128, u128)> {
     if let Some((low, high)) = word.split_once('-') {
-        let (low, high) = (low.parse::<IpAddr>().ok()?, high.parse::<IpAddr>().ok()?);
-        return (low <= high && low.is_ipv4() == high.is_ipv4()).then_some((bits(low), bits(high)));
+        let ours = |text: &str| text.parse().ok().filter(|addr| Family::of(*addr) == family);
+        let (low, high): (IpAddr, IpAddr) = (ours(low)?, ours(high)?);
+        return (low <= high).then_some((bits(low), bits(high)));
     }
-    let net = network(word)?;
+    let net = net_of(word, family)?;
     Some((bits(net.network()), bits(net.broadcast())))
 }
 
+fn net_of(word: &str, family: Family) -> Option<IpNet> {
+    network(word).filter(|net| Family::of(net.addr()) == family)
+}
+
 /// Networks that cover a word exactly, as `ip_set_range_to_cidr()` cuts them.
-fn nets(word: &str) -> Option<Vec<(u128, u8)>> {
+fn nets(word: &str, family: Family) -> Option<Vec<(u128, u8)>> {
     if !word.contains('-') {
-        let net = network(word)?;
+        let net = net_of(word, family)?;
         return Some(vec![(bits(net.network()), net.prefix_len())]);
     }
     let (low, high) = word.split_once('-')?;
@@ -192,12 +221,14 @@ fn port(word: &str) -> Option<(u8, (u16, u16))> {
         Some((proto, text)) => (protocol(proto)?, text),
         None => (6, word),
     };
-    if proto != 1 {
-        return Some((proto, ports(text)?));
-    }
+    let names: &[(&str, u8, u8)] = match proto {
+        1 => &ICMP,
+        58 => &ICMPV6,
+        _ => return Some((proto, ports(text)?)),
+    };
     let (kind, code) = match text.split_once('/') {
         Some((kind, code)) => (kind.parse().ok()?, code.parse().ok()?),
-        None => ICMP.iter().find(|(n, ..)| *n == text).map(|(_, k, c)| (*k, *c))?,
+        None => names.iter().find(|(n, ..)| *n == text).map(|(_, k, c)| (*k, *c))?,
     };
     let port = u16::from_be_bytes([kind, code]);
     Some((proto, (port, port)))

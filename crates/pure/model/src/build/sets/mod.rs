@@ -88,7 +88,7 @@ fn set(raw: &ipset_save::Set, known: &Sets, extra: &mut usize) -> Result<IpSet, 
             }
             set.sets.push(inner.clone());
         }
-    } else if set.family == Family::Inet {
+    } else {
         for member in &raw.members {
             elements(&mut set, member, extra)?;
         }
@@ -143,7 +143,7 @@ fn options(set: &mut IpSet, words: &[String]) -> Result<(), String> {
                 let (low, high) = element::ports(value).ok_or_else(bad)?;
                 set.range = (low.into(), high.into());
             }
-            "range" => set.range = element::addresses(value).ok_or_else(bad)?,
+            "range" => set.range = element::addresses(value, set.family).ok_or_else(bad)?,
             _ => return Err(format!("option {word} is not modelled")),
         }
     }

@@ -36,6 +36,7 @@ fn kinds_and_ports() {
         kind("br0"),
         &LinkKind::Bridge {
             nf_call_iptables: true,
+            nf_call_ip6tables: false,
             vlan_filtering: false
         }
     );
@@ -165,7 +166,7 @@ fn forwarding_tables() {
     let flood = &fdb.vxlan[&(5, Mac::ZERO)];
     assert_eq!(
         (flood.len(), flood[0].port, flood[0].vni, flood[1].addr),
-        (2, Some(4790), Some(8), None)
+        (2, Some(4790), Some(8), Some("fd00::1".parse().unwrap()))
     );
     assert_eq!(fdb.vxlan.len(), 2);
 }

@@ -5,7 +5,7 @@ mod links;
 mod nft;
 mod wires;
 
-use crate::{Cluster, Netns};
+use crate::{Cluster, Family, Netns};
 use netwhy_snapshot::{Meta, NotRead, Snapshot};
 
 /// A bundle of members below their folders.
@@ -69,7 +69,7 @@ fn what_is_missing_says_why() {
         why(*c.api.pods.as_ref().unwrap_err()),
         ("cluster/pods.json", "not collected")
     );
-    assert!(ns.sysctl_flag("net.ipv4.ip_forward").is_err() && ns.bridge_nf_call_iptables(1).is_err());
+    assert!(ns.sysctl_flag("net.ipv4.ip_forward").is_err() && ns.bridge_nf_call_iptables(1, Family::Inet).is_err());
 }
 
 #[test]

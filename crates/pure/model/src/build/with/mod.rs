@@ -129,6 +129,7 @@ fn listener(protocol: u8, port: u16) -> Socket {
     Socket {
         protocol,
         addr: None,
+        family: None,
         port,
         device: None,
         peer: None,
@@ -140,17 +141,27 @@ fn listener(protocol: u8, port: u16) -> Socket {
 /// Keys of one variable (`net/ipv4/devinet.c`).
 const FORWARD: [&str; 2] = ["net.ipv4.ip_forward", "net.ipv4.conf.all.forwarding"];
 
+/// Of IPv6, where there is one name.
+const FORWARD6: &str = "net.ipv6.conf.all.forwarding";
+
 fn sysctl(ns: &mut Netns, gaps: &mut Gaps, key: &str, value: &str) {
+    let conf_key = if key == FORWARD6 {
+        Sysctls::conf6_key
+    } else {
+        Sysctls::conf_key
+    };
     let names: Vec<String> = ns
         .links
         .iter()
         .flat_map(|l| l.iter())
-        .map(|l| Sysctls::conf_key(&l.name, "forwarding"))
+        .map(|l| conf_key(&l.name, "forwarding"))
         .collect();
     let Ok(sysctls) = &mut ns.sysctl else { return };
     let sysctls = Arc::make_mut(sysctls);
     if FORWARD.contains(&key) {
         ip_forward(sysctls, names, value);
+    } else if key == FORWARD6 {
+        forward6(sysctls, names, value);
     } else {
         sysctls.values.insert(key.into(), value.into());
     }
@@ -162,8 +173,30 @@ fn sysctl(ns: &mut Netns, gaps: &mut Gaps, key: &str, value: &str) {
         gaps,
     };
     links.all = conf.of("all");
+    links.all6 = conf.of6("all");
     for link in links.iter_mut() {
         link.conf = conf.of(&link.name);
+        link.conf6 = conf.of6(&link.name);
+    }
+}
+
+/// `addrconf_fixup_forwarding()` (`net/ipv6/addrconf.c`): nothing happens if the value stays; else every link follows, and
+/// the default.
+fn forward6(sysctls: &mut Sysctls, links: Vec<String>, value: &str) {
+    if sysctls.get(FORWARD6).is_some_and(|old| old == value) {
+        return;
+    }
+    let listed: Vec<String> = sysctls
+        .values
+        .keys()
+        .filter(|k| k.starts_with("net.ipv6.conf.") && k.ends_with(".forwarding") && !k.ends_with(".mc_forwarding"))
+        .map(|k| k.to_string())
+        .collect();
+    let fixed = [FORWARD6, "net.ipv6.conf.default.forwarding"].map(str::to_owned);
+    for key in fixed.into_iter().chain(listed).chain(links) {
+        if !key.ends_with(".force_forwarding") {
+            sysctls.values.insert(key.into(), value.into());
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::build::fib::custom_local;
 use crate::build::index_of;
 use crate::cluster::Netns;
+use crate::family::Family;
 use crate::fib::{Fib, FibTable, Route, RouteKind};
 use crate::link::{Ifaddr, Link};
 use ipnet::IpNet;
@@ -19,11 +20,11 @@ pub(super) fn add(ns: &mut Netns, table: u32, route: &Route) {
     for hop in &mut route.nexthops {
         hop.ifindex = index_of(ns.links.as_deref().ok(), &hop.dev);
     }
-    edit(ns, |fib| put(fib, table, route));
+    edit(ns, Family::of(route.dst.addr()), |fib| put(fib, table, route));
 }
 
 pub(super) fn delete(ns: &mut Netns, table: u32, dst: IpNet, metric: u32) {
-    edit(ns, |fib| {
+    edit(ns, Family::of(dst.addr()), |fib| {
         retain(fib, |number, r| {
             number != table || r.dst.trunc() != dst.trunc() || r.metric != metric
         })
@@ -31,8 +32,12 @@ pub(super) fn delete(ns: &mut Netns, table: u32, dst: IpNet, metric: u32) {
 }
 
 /// Changes the routes, and what follows from them.
-fn edit(ns: &mut Netns, change: impl FnOnce(&mut Fib)) {
-    let Ok(fib) = &mut ns.fib else { return };
+fn edit(ns: &mut Netns, family: Family, change: impl FnOnce(&mut Fib)) {
+    let fib = match family {
+        Family::Inet => &mut ns.fib,
+        Family::Inet6 => &mut ns.fib6,
+    };
+    let Ok(fib) = fib else { return };
     let fib = Arc::make_mut(fib);
     change(fib);
     fib.custom_local_routes = custom_local(fib.tables.values().flat_map(|t| &t.routes));
@@ -62,9 +67,11 @@ fn retain(fib: &mut Fib, keep: impl Fn(u32, &Route) -> bool) {
 
 /// A link went down: its routes go, those to its own addresses stay (`fib_frontend.c: fib_disable_ip()`).
 pub(super) fn link_down(ns: &mut Netns, link: &Link) {
-    edit(ns, |fib| {
+    edit(ns, Family::Inet, |fib| {
         retain(fib, |_, r| r.kind == RouteKind::Local || !over(r, link))
     });
+    // rt6_disable_ip()
+    edit(ns, Family::Inet6, |fib| retain(fib, |_, r| !over(r, link)));
 }
 
 fn over(route: &Route, link: &Link) -> bool {
@@ -73,7 +80,7 @@ fn over(route: &Route, link: &Link) -> bool {
 
 /// The routes of addresses that a link has now (`fib_frontend.c: fib_add_ifaddr()`).
 pub(super) fn add_addresses(ns: &mut Netns, link: &Link, addrs: &[Ifaddr]) {
-    edit(ns, |fib| {
+    edit(ns, Family::Inet, |fib| {
         for addr in addrs {
             put(
                 fib,
@@ -101,7 +108,9 @@ pub(super) fn add_addresses(ns: &mut Netns, link: &Link, addrs: &[Ifaddr]) {
 /// The routes of addresses that a link has no more go with them.
 pub(super) fn drop_addresses(ns: &mut Netns, link: &Link, addrs: &[Ifaddr]) {
     let gone = |a: Option<IpAddr>| a.is_some_and(|a| addrs.iter().any(|x| x.addr == a));
-    edit(ns, |fib| retain(fib, |_, r| !(over(r, link) && gone(r.prefsrc))));
+    edit(ns, Family::Inet, |fib| {
+        retain(fib, |_, r| !(over(r, link) && gone(r.prefsrc)))
+    });
 }
 
 fn host(addr: IpAddr) -> IpNet {
@@ -119,6 +128,7 @@ fn kernel(link: &Link, dst: IpNet, kind: RouteKind, scope: u8, src: IpAddr) -> R
     };
     Route {
         dst,
+        src: None,
         tos: 0,
         kind,
         metric: 0,

@@ -101,7 +101,7 @@ fn other_sysctls() {
         set("net.bridge.bridge-nf-call-iptables", "1"),
     ]);
     assert_eq!(c.ns(A).links.as_ref().unwrap().get(2).unwrap().conf.rp_filter, Ok(2));
-    assert_eq!(c.ns(A).bridge_nf_call_iptables(7), Ok(true));
+    assert_eq!(c.ns(A).bridge_nf_call_iptables(7, Family::Inet), Ok(true));
 }
 
 #[test]
@@ -117,6 +117,7 @@ fn routes() {
     };
     let route = Route {
         dst: "10.2.0.0/16".parse().unwrap(),
+        src: None,
         tos: 0,
         kind: RouteKind::Unicast,
         metric: 0,

@@ -7,7 +7,7 @@ use super::meta::nfproto;
 use super::reg::Reg;
 use crate::engine::Engine;
 use crate::nf::xt::nf_conntrack_udp_packet;
-use crate::skb::{CtInfo, CtRef, Skb};
+use crate::skb::{CtInfo, CtRef, Skb, is_icmp};
 use netwhy_model::Family;
 use netwhy_model::netfilter::ZoneId;
 use netwhy_model::netfilter::nft::{Bytes, CtDir, CtKey};
@@ -29,9 +29,6 @@ const DST_NAT: u128 = 32;
 const SRC_NAT_DONE: u128 = 128;
 const DST_NAT_DONE: u128 = 256;
 const TEMPLATE: u128 = 2048;
-
-/// `IPPROTO_ICMP`.
-const ICMP: u8 = 1;
 
 pub(super) fn load(eng: &mut Engine<'_>, key: CtKey, dir: Option<CtDir>, skb: &Skb) -> Load {
     if key == CtKey::State {
@@ -70,19 +67,19 @@ pub(super) fn load(eng: &mut Engine<'_>, key: CtKey, dir: Option<CtDir>, skb: &S
         CtKey::L3proto => Load::number(nfproto(Family::of(tuple.src)), 1),
         CtKey::Saddr => Load::addr(tuple.src),
         CtKey::Daddr => Load::addr(tuple.dst),
-        CtKey::Sport | CtKey::Dport if tuple.proto == ICMP && key == CtKey::Dport => {
+        CtKey::Sport | CtKey::Dport if is_icmp(tuple.proto) && key == CtKey::Dport => {
             // invmap[] gives the type of the answer.
             let (kind, code) = conn.icmp;
             let kind = match reply {
-                true if kind == icmp::ECHO => icmp::ECHO_REPLY,
-                true => kind + 1,
+                true if kind == icmp::ECHO && tuple.src.is_ipv4() => icmp::ECHO_REPLY,
+                true => kind.saturating_add(1),
                 false => kind,
             };
             Load::bytes(&[kind, code])
         }
         CtKey::Sport | CtKey::Dport => {
             // What a translation chose is the client's port, seen from either end.
-            let chosen = (key == CtKey::Sport) != reply && tuple.proto != ICMP;
+            let chosen = (key == CtKey::Sport) != reply && !is_icmp(tuple.proto);
             let port = if key == CtKey::Sport { tuple.sport } else { tuple.dport };
             Load::Value(Reg {
                 bytes: Bytes::number(port.into(), 2),

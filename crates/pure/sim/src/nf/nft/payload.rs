@@ -5,7 +5,7 @@
 
 use super::reg::Reg;
 use super::{At, Load};
-use crate::nf::xt::{byte, has_ethernet};
+use crate::nf::xt::{byte, has_ethernet, transport};
 use crate::skb::{IP_LEN, L4, PktType, Skb};
 use netwhy_model::Family;
 use netwhy_model::netfilter::nft::{Bytes, Header, Need, OptionField, Payload};
@@ -29,6 +29,7 @@ pub(super) fn load(at: At<'_>, want: &Payload, skb: &Skb) -> Load {
             Header::Network if skb.family() == Family::Inet6 => ip6_byte(skb, i),
             Header::Network => ip_byte(skb, i),
             Header::Transport if skb.is_later_fragment() && !is_fast(first, last) => Byte::Outside,
+            Header::Transport if skb.family() == Family::Inet6 => transport6_byte(skb, i),
             Header::Transport => ip_byte(skb, IP_LEN + i),
         };
         match read {
@@ -115,6 +116,13 @@ fn ip6_byte(skb: &Skb, i: u32) -> Byte {
         _ => None,
     };
     byte.map_or(Byte::Hidden, Byte::Is)
+}
+
+fn transport6_byte(skb: &Skb, i: u32) -> Byte {
+    if i < 2 && skb.sport_any.is_some() || (2..4).contains(&i) && skb.dport_any.is_some() {
+        return Byte::Hidden;
+    }
+    transport(skb, i as usize).map_or(Byte::Hidden, Byte::Is)
 }
 
 fn ip_byte(skb: &Skb, i: u32) -> Byte {

@@ -5,13 +5,10 @@
 use super::header::port_hit;
 use super::{Hit, all};
 use crate::engine::Engine;
-use crate::skb::{CtInfo, CtRef, Skb};
+use crate::skb::{CtInfo, CtRef, Skb, is_icmp};
 use netwhy_model::Family;
 use netwhy_model::netfilter::{Conntrack, Not, Ports, ct_state, ct_status};
 use netwhy_wire::icmp;
-
-/// `IPPROTO_ICMP`.
-const ICMP: u8 = 1;
 
 pub(super) fn conntrack(eng: &mut Engine<'_>, want: &Conntrack, skb: &Skb) -> Hit {
     if !all(want.states.as_ref(), |bits| bits & state(eng, skb) != 0) {
@@ -28,12 +25,15 @@ pub(super) fn conntrack(eng: &mut Engine<'_>, want: &Conntrack, skb: &Skb) -> Hi
     let (mut o, mut r) = (conn.orig, conn.reply);
     // Of an echo and its kin the number is drawn, which only the answers have.
     let drawn = conn.snat_port_any;
-    let any = drawn.filter(|_| o.proto != ICMP);
-    let any_back = drawn.filter(|_| o.proto == ICMP && eng.watch.is_some());
-    if o.proto == ICMP {
+    let any = drawn.filter(|_| !is_icmp(o.proto));
+    let any_back = drawn.filter(|_| is_icmp(o.proto) && eng.watch.is_some());
+    if is_icmp(o.proto) {
         // nf_ct_tuple: the type and code stand where a destination port does; invmap[] gives those of the answer.
         let (kind, code) = conn.icmp;
-        let back = if kind == icmp::ECHO { icmp::ECHO_REPLY } else { kind + 1 };
+        let back = match kind {
+            icmp::ECHO if o.src.is_ipv4() => icmp::ECHO_REPLY,
+            _ => kind.saturating_add(1),
+        };
         (o.dport, r.dport) = (u16::from_be_bytes([kind, code]), u16::from_be_bytes([back, code]));
     }
     let inside = |port: u16| move |range: &Ports| (range.0..=range.1).contains(&port);

@@ -15,7 +15,7 @@ mod u32;
 pub(super) use conntrack::nf_conntrack_udp_packet;
 pub(super) use header::has_ethernet;
 pub(super) use target::{reverse_mtu, set_elements, tcpmss, ttl};
-pub(super) use u32::byte;
+pub(super) use u32::{byte, transport};
 
 use super::nf_hook::Links;
 use crate::engine::Engine;
@@ -153,7 +153,7 @@ fn hits<'a>(eng: &mut Engine<'a>, ns: &'a Netns, m: &'a Match, backend: Backend,
             None if skb.template.is_some() => is(want, |(value, _)| *value == 0).into(),
             None => Hit::No,
         },
-        Match::AddrType { .. } => route::addrtype(ns, m, skb, links),
+        Match::AddrType { .. } => route::addrtype(eng, ns, m, skb, links),
         Match::RpFilter { .. } => route::rpfilter(eng, ns, m, skb, links),
         Match::Random(want) => (eng.oracle.random(want.value) != want.not).into(),
         // xt_statistic.c: one of one is each.
@@ -177,6 +177,8 @@ fn hits<'a>(eng: &mut Engine<'a>, ns: &'a Netns, m: &'a Match, backend: Backend,
         Match::Owner { .. } => sock::owner(ns, m, skb),
         Match::Socket { .. } => sock::socket(eng, ns, m, skb, links),
         Match::U32 { tests, not, unknown } => u32::u32_match(skb, tests, *unknown).not(*not),
+        Match::ExtensionHeader(gap) if skb.frag.is_some() => Hit::Unknown(*gap),
+        Match::ExtensionHeader(_) => Hit::No,
         Match::Unsupported(gap) => Hit::Unknown(*gap),
     }
 }

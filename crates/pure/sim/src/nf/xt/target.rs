@@ -4,7 +4,7 @@ use super::set::{key, masked};
 use crate::engine::Engine;
 use crate::nf::nf_hook::Links;
 use crate::route::{OutputKey, dst_mtu, ip_route_output};
-use crate::skb::{IP_LEN, L4, Skb};
+use crate::skb::{IP_LEN, L4, Skb, ip_len};
 use crate::state::SetChange;
 use netwhy_model::Netns;
 use netwhy_model::netfilter::{IpSet, SetDirs, TtlOp};
@@ -18,8 +18,8 @@ pub(in crate::nf) fn ttl(skb: &mut Skb, op: TtlOp, value: u8) {
     };
 }
 
-/// IPv4 and TCP header without options, the MSS option, and the MSS where nothing says one (bytes).
-const HEADERS_LEN: u32 = 40;
+/// TCP header without options, the MSS option, and the MSS where nothing says one (bytes).
+const TCP_LEN: u32 = 20;
 const TCPOLEN_MSS: u32 = 4;
 const TCP_MSS_DEFAULT: u16 = 536;
 
@@ -36,10 +36,11 @@ pub(in crate::nf) fn tcpmss<'a>(eng: &mut Engine<'a>, ns: &'a Netns, mss: Option
                 None => fake_mtu(ns, skb),
             };
             let mtu = there.unwrap_or(u32::MAX).min(reverse_mtu(eng, ns, skb));
-            if mtu <= HEADERS_LEN {
+            let headers = ip_len(skb.family()) + TCP_LEN;
+            if mtu <= headers {
                 return false;
             }
-            (mtu - HEADERS_LEN) as u16
+            (mtu - headers) as u16
         }
     };
     match skb.opts.mss {

@@ -4,10 +4,10 @@
 //! payload) are carried along bit by bit: often they are masked out.
 
 use super::Hit;
-use crate::skb::{L4, Skb};
-use netwhy_model::GapId;
+use crate::skb::{L4, Skb, ip_len};
 use netwhy_model::family::bits;
 use netwhy_model::netfilter::{U32Op, U32Test};
+use netwhy_model::{Family, GapId};
 use netwhy_wire::tcp;
 use std::net::IpAddr;
 
@@ -108,8 +108,11 @@ fn word(skb: &Skb, offset: u32) -> Result<Bits, Said> {
     Ok(bits)
 }
 
-/// A byte of the packet, from its IP header on, if it can be known.
+/// A byte of the packet, from its IP header on, if it can be known. What stands where in IPv6 is not modelled.
 pub(in crate::nf) fn byte(skb: &Skb, offset: u32) -> Option<u8> {
+    if skb.family() == Family::Inet6 {
+        return None;
+    }
     let i = offset as usize;
     match i {
         0 => Some(0x45),
@@ -156,7 +159,8 @@ fn be16(value: u16, i: usize) -> Option<u8> {
     value.to_be_bytes().get(i).copied()
 }
 
-fn transport(skb: &Skb, i: usize) -> Option<u8> {
+/// The same from the transport header on, of either family.
+pub(in crate::nf) fn transport(skb: &Skb, i: usize) -> Option<u8> {
     if let (L4::Tcp { .. } | L4::Udp { .. } | L4::Vxlan { .. }, 0..4) = (&skb.l4, i) {
         let (sport, dport) = skb.ports()?;
         return match i {
@@ -169,7 +173,9 @@ fn transport(skb: &Skb, i: usize) -> Option<u8> {
         L4::Tcp { flags, .. } => match i {
             // Nothing is acknowledged yet.
             8..12 if flags & tcp::ACK == 0 => Some(0),
-            12 if skb.opts.unknown.is_none() => u8::try_from((skb.len - 20) / 4).ok().map(|words| words << 4),
+            12 if skb.opts.unknown.is_none() => u8::try_from(skb.len.saturating_sub(ip_len(skb.family())) / 4)
+                .ok()
+                .map(|words| words << 4),
             13 => Some(*flags),
             18 | 19 => Some(0),
             // The MSS comes first.
@@ -179,7 +185,7 @@ fn transport(skb: &Skb, i: usize) -> Option<u8> {
             _ => None,
         },
         L4::Udp { .. } | L4::Vxlan { .. } => match i {
-            4 | 5 => be16(length(skb)?.checked_sub(20)?, i - 4),
+            4 | 5 => be16(length(skb)?.checked_sub(ip_len(skb.family()) as u16)?, i - 4),
             _ => None,
         },
         L4::Icmp { kind, code, inner, .. } => match (i, inner) {

@@ -131,8 +131,13 @@ fn every_type() {
             "{kind}"
         );
     }
-    let six = of("create s hash:ip family inet6\nadd s fd00::1\n").unwrap();
-    assert!(six.family == Family::Inet6 && six.members.is_empty());
+    let six = of("create s hash:net,port family inet6\nadd s fd00::/64,icmpv6:echo-request\n").unwrap();
+    let [(elem, false)] = &six.members[..] else { panic!() };
+    assert_eq!(
+        (six.family, elem.net(&six), elem.proto, elem.port),
+        (Family::Inet6, Some(net("fd00::/64")), 58, 0x8000)
+    );
+    assert!(of("create s hash:ip family inet6\nadd s 10.0.0.1\n").is_err());
     let list = of("create s list:set size 8\nadd s a\nadd s b\ncreate a hash:ip\ncreate b hash:odd\n").unwrap();
     assert!(list.sets[0].is_ok() && list.sets[1].is_err());
 }
