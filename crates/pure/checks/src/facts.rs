@@ -27,7 +27,7 @@ pub(crate) fn link(cluster: &Cluster, id: NetnsId, index: u32) -> Option<&Link> 
 /// VXLAN devices of a namespace.
 pub(crate) fn vxlans(ns: &Netns) -> impl Iterator<Item = (&Link, &netwhy_model::link::Vxlan)> {
     ns.links.iter().flat_map(|l| l.iter()).filter_map(|l| match &l.kind {
-        LinkKind::Vxlan(v) if !v.ipv6 && !v.external => Some((l, v)),
+        LinkKind::Vxlan(v) if !v.external => Some((l, v)),
         _ => None,
     })
 }

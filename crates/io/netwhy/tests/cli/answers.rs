@@ -79,29 +79,6 @@ fn some_backends() {
 }
 
 #[test]
-fn what_cannot_be_known_names_what_decides() {
-    let ran = netwhy(&[
-        "trace",
-        "-f",
-        "nft-extra-table-drop-n2.tar.zst",
-        CLIENT,
-        "svc/shop/single",
-    ]);
-    assert_eq!(ran.code, 3);
-    assert!(
-        ran.out
-            .contains("? shop/client-5556f849f5-bs4fx → svc/shop/single:80  TCP   depends on"),
-        "{}",
-        ran.out
-    );
-    assert!(
-        ran.out
-            .contains("decides   nodes/k8s-n2/host/nft.json: native nftables table inet hostfw")
-    );
-    fits(&ran.out);
-}
-
-#[test]
 fn an_answer_that_nobody_translates() {
     let ran = netwhy(&["trace", "-f", "bridge-nf-off-n1.tar.zst", CLIENT, "svc/shop/many"]);
     assert_eq!(ran.code, 1);

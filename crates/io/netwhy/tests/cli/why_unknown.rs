@@ -22,11 +22,30 @@ fn without(ends: &[&str], more: &[&str]) -> Ran {
             cut.insert(path, blob.bytes().to_vec());
         }
     }
+    trace_of(&cut, more)
+}
+
+fn trace_of(snapshot: &Snapshot, more: &[&str]) -> Ran {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("cut.tar.zst");
-    std::fs::write(&file, cut.to_archive().unwrap()).unwrap();
+    std::fs::write(&file, snapshot.to_archive().unwrap()).unwrap();
     let file = file.to_string_lossy().into_owned();
     netwhy(&[&["trace", "-f", &file, CLIENT, "svc/shop/single"], more].concat())
+}
+
+/// Traces where a program in user space decides about what the node of the backend forwards.
+fn queued(more: &[&str]) -> Ran {
+    const NFT: &str = "nodes/k8s-n2/host/nft.json";
+    let mut snapshot = recording("nft-extra-table-drop-n2.tar.zst");
+    let text = snapshot.text(NFT).unwrap().unwrap();
+    let (head, table) = text.split_at(text.rfind(r#""hostforward", "handle""#).unwrap());
+    let edited = format!(
+        "{head}{}",
+        table.replace(r#"{"drop": null}"#, r#"{"queue": {"num": 1}}"#)
+    );
+    assert_ne!(edited, text);
+    snapshot.insert(NFT, edited);
+    trace_of(&snapshot, more)
 }
 
 #[test]
@@ -60,9 +79,21 @@ fn in_a_pod_it_says_whose_node_that_is() {
 }
 
 #[test]
+fn what_cannot_be_known_names_what_decides() {
+    let ran = queued(&[]);
+    assert_eq!(ran.code, 3, "{}", ran.out);
+    for line in [
+        "? shop/client-5556f849f5-bs4fx → svc/shop/single:80  TCP   depends on",
+        "decides   nodes/k8s-n2/host/nft.json: queue of the rule with handle 2 in table inet hostfw",
+    ] {
+        assert!(ran.out.contains(line), "{line}\n{}", ran.out);
+    }
+    fits(&ran.out);
+}
+
+#[test]
 fn what_is_not_modelled_is_not_to_be_collected() {
-    let file = "nft-extra-table-drop-n2.tar.zst";
-    let ran = netwhy(&["trace", "-f", file, CLIENT, "svc/shop/single", "--why-unknown"]);
+    let ran = queued(&["--why-unknown"]);
     assert_eq!(ran.code, 3);
     let expected = "  resolve   nothing to collect: it was read, and is not modelled; see docs/fidelity.md\n";
     assert!(ran.out.contains(expected), "{}", ran.out);

@@ -5,7 +5,7 @@ use crate::facts::{host_node, host_of, hosts, link, vxlans};
 use crate::registry::{Check, no_statics};
 use crate::report::Severity;
 use netwhy_model::{Cluster, Family, Patch};
-use netwhy_sim::{Detail, DropReason};
+use netwhy_sim::{Detail, DropReason, Stage};
 
 /// Registered in [`crate::registry::CHECKS`].
 pub const CHECK: Check = Check {
@@ -35,10 +35,12 @@ fn applies(cluster: &Cluster) -> Result<(), &'static str> {
 
 fn suspects(broken: &Broken<'_>) -> Vec<Candidate> {
     let end = &broken.outcome.end;
-    if !matches!(
+    let lost = matches!(
         end.reason,
         Some(DropReason::Otherhost | DropReason::NoTxTarget | DropReason::NeighFailed)
-    ) {
+    );
+    // Of IPv6 the kernel gives no reason where nobody answers.
+    if !lost && end.stage != Stage::NeighInvalidate {
         return Vec::new();
     }
     // The last time a neighbour was used on a VXLAN device.

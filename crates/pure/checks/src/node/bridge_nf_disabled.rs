@@ -21,7 +21,13 @@ pub const CHECK: Check = Check {
     statics: no_statics,
 };
 
-const KEY: &str = "net.bridge.bridge-nf-call-iptables";
+/// The switch of a family.
+fn key(family: Family) -> &'static str {
+    match family {
+        Family::Inet => "net.bridge.bridge-nf-call-iptables",
+        Family::Inet6 => "net.bridge.bridge-nf-call-ip6tables",
+    }
+}
 
 fn applies(cluster: &Cluster) -> Result<(), &'static str> {
     let bridged = hosts(cluster).any(|(_, ns)| {
@@ -38,6 +44,7 @@ fn applies(cluster: &Cluster) -> Result<(), &'static str> {
 }
 
 fn suspects(broken: &Broken<'_>) -> Vec<Candidate> {
+    let family = Family::of(broken.promise.flow.dst);
     // Nodes whose bridge passed a packet of this conversation from port to port without iptables.
     let nodes: BTreeSet<NetnsId> = broken
         .outcome
@@ -46,23 +53,27 @@ fn suspects(broken: &Broken<'_>) -> Vec<Candidate> {
         .filter_map(|s| match s.detail {
             Detail::Bridge { bridge, port } if port != 0 => {
                 let ns = broken.cluster.ns(s.netns);
-                (ns.bridge_nf_call_iptables(bridge, Family::Inet) == Ok(false)).then_some(s.netns)
+                (ns.bridge_nf_call_iptables(bridge, family) == Ok(false)).then_some(s.netns)
             }
             _ => None,
         })
         .collect();
-    nodes.into_iter().filter_map(|id| candidate(broken, id)).collect()
+    nodes
+        .into_iter()
+        .filter_map(|id| candidate(broken, id, family))
+        .collect()
 }
 
-fn candidate(broken: &Broken<'_>, id: NetnsId) -> Option<Candidate> {
+fn candidate(broken: &Broken<'_>, id: NetnsId, family: Family) -> Option<Candidate> {
+    let key = key(family);
     let name = host_node(broken.cluster, id)?;
-    let value = sysctl(broken.cluster.ns(id), KEY);
+    let value = sysctl(broken.cluster.ns(id), key);
     let mut evidence = vec![value.map_or_else(
-        || format!("{KEY} does not exist: the module br_netfilter is not loaded"),
-        |v| format!("{KEY} = {v}"),
+        || format!("{key} does not exist: the module br_netfilter is not loaded"),
+        |v| format!("{key} = {v}"),
     )];
     if let Some(node) = broken.cluster.node(name) {
-        evidence.extend(boot_evidence(node, KEY, value.unwrap_or("0")));
+        evidence.extend(boot_evidence(node, key, value.unwrap_or("0")));
     }
     Some(Candidate {
         code: CHECK.code,
@@ -71,17 +82,22 @@ fn candidate(broken: &Broken<'_>, id: NetnsId) -> Option<Candidate> {
         node: Some(name.to_owned()),
         patches: vec![Patch::Sysctl {
             netns: id,
-            key: KEY.to_owned(),
+            key: key.to_owned(),
             value: "1".to_owned(),
         }],
         summary: format!(
-            "on {name} bridged packets do not pass iptables: a pod gets the answer from the backend's own address and resets it"
+            "on {name} bridged packets do not pass {}: a pod gets the answer from the backend's own address and resets it",
+            if family == Family::Inet {
+                "iptables"
+            } else {
+                "ip6tables"
+            }
         ),
         evidence,
-        norm: "kube-proxy: with a Linux bridge, bridge-nf-call-iptables must be 1".to_owned(),
+        norm: format!("kube-proxy: with a Linux bridge, {key} must be 1"),
         fix: Fix::Sysctl {
             node: name.to_owned(),
-            changes: vec![(KEY.to_owned(), "1".to_owned())],
+            changes: vec![(key.to_owned(), "1".to_owned())],
             modules: vec!["br_netfilter".to_owned()],
             routes_between: Vec::new(),
         },
