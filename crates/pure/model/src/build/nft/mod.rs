@@ -1,6 +1,6 @@
 //! `nft.json`: native nftables.
 //!
-//! Tables of IPv4 become [`NftTable`]s. Of those of bridges and devices, a base chain that provably neither drops nor
+//! Tables of IPv4 and IPv6 become [`NftTable`]s. Of those of bridges and devices, a base chain that provably neither drops nor
 //! changes a packet is left out, and every other one is a hook function that is not known.
 
 mod conntrack;
@@ -248,7 +248,7 @@ fn packets(stmt: &Value) -> Option<u64> {
     stmt.get("counter")?.get("packets")?.as_u64()
 }
 
-/// Where a chain of IPv4 is hooked in.
+/// Where a chain of IP is hooked in.
 fn base(chain: &Chain) -> Option<NftBase> {
     let kind = match chain.kind.as_deref()? {
         "filter" => NftChainType::Filter,

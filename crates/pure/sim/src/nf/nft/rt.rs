@@ -6,12 +6,12 @@ use super::{At, Load};
 use crate::engine::Engine;
 use crate::nf::xt::reverse_mtu;
 use crate::route::dst_mtu;
-use crate::skb::Skb;
+use crate::skb::{Skb, ip_len};
 use netwhy_model::Family;
 use netwhy_model::netfilter::nft::RtKey;
 
-/// IPv4 and TCP header without options, and the MSS where nothing says one (bytes).
-const HEADERS_LEN: u32 = 40;
+/// TCP header without options, and the MSS where nothing says one (bytes).
+const TCP_LEN: u32 = 20;
 const TCP_MSS_DEFAULT: u32 = 536;
 
 pub(super) fn load<'a>(eng: &mut Engine<'a>, at: At<'a>, key: RtKey, skb: &Skb) -> Load {
@@ -23,9 +23,11 @@ pub(super) fn load<'a>(eng: &mut Engine<'a>, at: At<'a>, key: RtKey, skb: &Skb) 
         RtKey::Mtu => {
             let there = dst_mtu(at.ns, &dst).unwrap_or(u32::MAX);
             let mtu = there.min(reverse_mtu(eng, at.ns, skb));
+            let headers = ip_len(skb.family()) + TCP_LEN;
             let mss = match mtu {
-                0..=HEADERS_LEN | 0x1_0000.. => TCP_MSS_DEFAULT,
-                mtu => mtu - HEADERS_LEN,
+                0x1_0000.. => TCP_MSS_DEFAULT,
+                mtu if mtu <= headers => TCP_MSS_DEFAULT,
+                mtu => mtu - headers,
             };
             Load::number(mss.into(), 2)
         }
