@@ -93,8 +93,11 @@ fn is_lookup(statement: &Value) -> bool {
         Some(Value::Object(object)) => {
             object.contains_key("set") || (object.contains_key("range") && !field("sport") && !field("dport"))
         }
-        // `tcp flags & (syn | ack) == syn | ack` is what iptables itself writes.
-        Some(Value::Array(_)) => left.is_none_or(|l| l.get("&").is_none()),
+        // `tcp flags & (syn | ack) == syn | ack` is what iptables itself writes, and `tcp flags ! syn,ack` where none is set.
+        Some(Value::Array(_)) => {
+            let none = test.get("op").and_then(Value::as_str) == Some("!") && field("flags");
+            left.is_none_or(|l| l.get("&").is_none()) && !none
+        }
         _ => left.is_some_and(|l| l.get("concat").is_some()),
     }
 }

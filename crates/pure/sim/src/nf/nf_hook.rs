@@ -32,6 +32,7 @@ pub(crate) struct Links {
     pub oif: u32,
 }
 
+const NF_IP_PRI_CONNTRACK_DEFRAG: i32 = -400;
 const NF_IP_PRI_CONNTRACK: i32 = -200;
 
 pub(crate) fn nf_hook<'a>(
@@ -47,7 +48,12 @@ pub(crate) fn nf_hook<'a>(
     let links = Links { iif, oif };
     let tracked = nf.conntrack.is_some();
     let tracks_here = tracked && matches!(hook, Hook::PreRouting | Hook::LocalOut);
-    // nf_defrag_ipv4.c: ipv4_conntrack_defrag(), before all others.
+    let early = entries.partition_point(|e| e.priority < NF_IP_PRI_CONNTRACK_DEFRAG);
+    let (first, entries) = entries.split_at(early);
+    if run(eng, ns, hook, skb, links, first) == Hooked::Drop {
+        return Hooked::Drop;
+    }
+    // nf_defrag_ipv4.c: ipv4_conntrack_defrag()
     let whole = tracks_here || nf.defrag && matches!(hook, Hook::PreRouting | Hook::LocalOut);
     if whole && skb.frag.is_some() {
         let user = match hook {
@@ -180,8 +186,9 @@ impl Order {
 
     /// One of them has run: whether it was the last, ended the walk, and did anything to what another one sees.
     pub fn ran(&mut self, eng: &mut Engine<'_>, last: bool, ended: bool, changed: bool) {
-        // An observer reads the counters of the rules too.
-        if eng.watch.is_some() || self.reversed || if last { changed && !ended } else { changed || ended } {
+        let matters = if last { changed && !ended } else { changed || ended };
+        // An observer sees by the counters which of them ran.
+        if self.reversed || matters || eng.watch.is_some() {
             eng.oracle.gap(self.question, 2);
         }
     }

@@ -17,6 +17,8 @@ use netwhy_model::{Family, GapId, Netns};
 
 /// `NFT_JUMP_STACK_SIZE`: the kernel refuses deeper rules when they are loaded.
 const STACK_MAX: usize = 16;
+/// `IPPROTO_TCP`.
+const TCP: u8 = 6;
 /// Rules that one base chain may visit.
 const VISITS_MAX: usize = 1_000_000;
 
@@ -204,7 +206,7 @@ fn act<'a>(eng: &mut Engine<'a>, at: At<'a>, stmt: &'a Stmt, skb: &mut Skb) -> G
                 Err(load) => failed(eng, at, load, skb),
             }
         }
-        Stmt::Reject(with) => match reject_with(*with, skb.family()) {
+        Stmt::Reject(with) => match reject_with(*with, skb) {
             Some(with) => {
                 note(eng, at, skb);
                 reject(eng, at.ns, with, skb);
@@ -258,10 +260,11 @@ fn vmap<'a>(eng: &mut Engine<'a>, at: At<'a>, key: &'a Expr, set: &'a NftSet, sk
     }
 }
 
-/// What a packet is answered with; `None` if that is for the other family.
-fn reject_with(with: NftReject, family: Family) -> Option<RejectWith> {
-    match (with, family) {
-        (NftReject::TcpReset, _) => Some(RejectWith::TcpReset),
+/// What a packet is answered with; `None` if that is for other packets.
+fn reject_with(with: NftReject, skb: &Skb) -> Option<RejectWith> {
+    match (with, skb.family()) {
+        // nft compares the protocol before, and does not list that.
+        (NftReject::TcpReset, _) => (skb.proto() == TCP).then_some(RejectWith::TcpReset),
         (other, Family::Inet) => other.icmp_code().map(RejectWith::Icmp),
         (other, Family::Inet6) => other.icmpv6_code().map(RejectWith::Icmp),
     }

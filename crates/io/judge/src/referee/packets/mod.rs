@@ -3,6 +3,7 @@
 mod features;
 mod judge;
 mod matches;
+mod native;
 mod node;
 mod packet;
 mod rules;

@@ -1,5 +1,6 @@
 //! A topology that stands, with the rules of the moment: injected frames, and all that is seen of them.
 
+use super::native::{CHANGED as DYNAMIC, TABLES};
 use super::packet::{Body, Packet};
 use super::sets::CHANGED;
 use crate::world::{Drops, Recipe, World};
@@ -39,6 +40,10 @@ pub struct Node {
     legacy: bool,
     /// A rule of the moment changes a set.
     changes: bool,
+    /// Tables of native nftables are there, or were.
+    native: bool,
+    /// Sets of theirs that rules change.
+    dynamic: Vec<String>,
     /// Connections were read.
     recorded: bool,
     netfilter: NfNetlink,
@@ -79,6 +84,8 @@ impl Node {
             netns,
             legacy,
             changes: false,
+            native: false,
+            dynamic: Vec::new(),
             proxies: Vec::new(),
             recorded: false,
         };
@@ -105,6 +112,7 @@ impl Node {
             self.legacy = true;
             self.restore("iptables-legacy-restore", &legacy)?;
         }
+        self.load_native(&of("nft"))?;
         self.read_rules()?;
         self.look(drops)?;
         // What the rules before have added too.
@@ -132,7 +140,38 @@ impl Node {
         self.forget_elements()
     }
 
+    /// Replaces the tables of native nftables.
+    fn load_native(&mut self, lines: &[&str]) -> Result<(), String> {
+        if !self.native && lines.is_empty() {
+            return Ok(());
+        }
+        self.native = true;
+        let mut text = String::new();
+        for (family, name) in TABLES {
+            text += &format!("add table {family} {name}\ndelete table {family} {name}\n");
+        }
+        for line in lines {
+            text += line;
+            text += "\n";
+        }
+        self.dynamic.clear();
+        for (family, name) in TABLES {
+            let set = format!("{family} {name} {DYNAMIC}");
+            let changes = |line: &&str| {
+                line.starts_with(&format!("add rule {family} {name} ")) && line.contains(&format!(" @{DYNAMIC} {{"))
+            };
+            if lines.iter().any(changes) {
+                self.dynamic.push(set);
+            }
+        }
+        self.run(&["nft", "-f", "-"], &text).map(drop)
+    }
+
     fn forget_elements(&self) -> Result<(), String> {
+        if !self.dynamic.is_empty() {
+            let flush: String = self.dynamic.iter().map(|set| format!("flush set {set}\n")).collect();
+            self.run(&["nft", "-f", "-"], &flush)?;
+        }
         match self.changes {
             true => self.netfilter.flush_set(CHANGED).map_err(|e| format!("{CHANGED}: {e}")),
             false => Ok(()),
@@ -163,7 +202,7 @@ impl Node {
 
     /// Whether what the simulator needs of the past is its connections alone: no set is changed.
     pub fn may_be_recorded(&self) -> bool {
-        !self.changes
+        !self.changes && self.dynamic.is_empty()
     }
 
     /// Reads the connections of the moment: the simulator begins with these, as with those of a snapshot.
@@ -234,6 +273,11 @@ impl Node {
                 _ => self.run(&[program, "-c"], "")?,
             };
             let path = format!("{}/{member}", self.cluster.ns(self.netns).dir);
+            self.snapshot.insert(path, text);
+        }
+        if self.native {
+            let text = self.run(&["nft", "-j", "list", "ruleset"], "")?;
+            let path = format!("{}/nft.json", self.cluster.ns(self.netns).dir);
             self.snapshot.insert(path, text);
         }
         self.rebuild()
@@ -349,12 +393,30 @@ impl Node {
                 }
             }
         }
+        let netfilter = &self.cluster.ns(self.netns).netfilter;
+        for (t, table) in (0..).zip(&netfilter.native) {
+            for (c, chain) in (0..).zip(&table.chains) {
+                for (r, rule) in (0..).zip(&chain.rules) {
+                    let place = RuleRef {
+                        table: netfilter.native_number(t),
+                        chain: ChainId(c),
+                        rule: r,
+                    };
+                    all.extend(rule.packets.map(|packets| (place, packets)));
+                }
+            }
+        }
         all
     }
 
     /// A rule as it was saved, with its backend and table.
     pub fn rule_text(&self, rule: RuleRef) -> String {
         let ns = self.cluster.ns(self.netns);
+        if let Some(table) = ns.netfilter.native_table(rule.table) {
+            let chain = &table.chains[rule.chain.0 as usize];
+            let (_, text) = table.place_and_text(&self.cluster, &chain.rules[rule.rule as usize]);
+            return format!("{} {} {} {text}", table.family.as_str(), table.name, chain.name);
+        }
         let table = &ns.netfilter.tables[rule.table as usize];
         let line = table.chains[rule.chain.0 as usize].rules[rule.rule as usize].line as usize;
         let member = ns.member_of(table);

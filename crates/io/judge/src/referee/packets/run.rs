@@ -1,6 +1,7 @@
 //! Worlds by seed: topology, rule sets, packets; what disagrees.
 
 use super::judge::{Conversation, Residue, Verdict, compare, is_noise};
+use super::native::native;
 use super::node::Node;
 use super::packet::{Body, Packet};
 use super::rules::{Backends, rules};
@@ -139,6 +140,8 @@ pub fn run(options: &Options, counts: &(dyn Fn(&Disagreement) -> bool + Sync)) -
     })
 }
 
+/// One of so many rule sets is of native nftables, perhaps beside iptables.
+const NATIVE: u32 = 4;
 /// A world that differs so often is not asked further.
 const ENOUGH: usize = 6;
 /// A difference counts if it is there so often again.
@@ -166,7 +169,15 @@ fn world(seed: u64, options: &Options, drops: &mut Drops) -> Summary {
     for set in 0..options.rule_sets {
         let mut random = Random::new(seed << 20 | u64::from(set) << 1 | 1);
         let backends = [Backends::Nft, Backends::Nft, Backends::Legacy, Backends::Both][random.range(0, 3) as usize];
-        let lines = rules(&mut random, &topology, backends);
+        // Numbers of their own, so that they leave the others as they are.
+        let mut own = Random::new(seed << 20 | u64::from(set) << 1);
+        let mut lines = match own.one_in(NATIVE) {
+            true => native(&mut own, &topology),
+            false => Vec::new(),
+        };
+        if lines.is_empty() || own.one_in(4) {
+            lines.extend(rules(&mut random, &topology, backends));
+        }
         let began = Instant::now();
         if let Err(why) = node.load(&lines, drops) {
             sum.broken.push(format!("seed {seed} set {set}: {why}"));

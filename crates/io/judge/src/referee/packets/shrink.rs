@@ -102,7 +102,9 @@ impl Case {
 }
 
 fn is_rule(line: &str) -> bool {
-    line.starts_with("n iptables ") || line.starts_with("n legacy ")
+    ["n iptables ", "n legacy ", "n nft "]
+        .iter()
+        .any(|tool| line.starts_with(tool))
 }
 
 /// Drops lines and packets as long as something differs.

@@ -184,6 +184,7 @@ fn native_rules_that_the_save_misprints() {
         saddr(r#""10.0.0.1""#).as_str(),
         saddr(r#"{"prefix":{"addr":"10.0.0.0","len":8}}"#).as_str(),
         port,
+        r#"{"match":{"op":"!","left":{"payload":{"protocol":"tcp","field":"flags"}},"right":["syn","ack"]}}"#,
     ] {
         assert_eq!(odd(statement), (true, 0), "{statement}");
     }

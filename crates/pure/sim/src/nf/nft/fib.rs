@@ -61,7 +61,7 @@ pub(super) fn load<'a>(eng: &mut Engine<'a>, at: At<'a>, fib: Fib, skb: &Skb) ->
         Err(FibError::Errno(_)) => return store(at, fib, 0),
     };
     let hops = &found.route.nexthops;
-    if found.route.kind != RouteKind::Unicast {
+    if found.route.kind == RouteKind::Local {
         return store(at, fib, 0);
     }
     let out = match dev {
