@@ -178,10 +178,13 @@ pub fn react(
             }
         }
         // Which of two tables of one priority runs first is in no snapshot: both ways are possible.
-        for (question, _) in oracle.asked() {
-            let mut other = world.clone();
-            if question.gap == HOOK_ORDER && !world.iter().any(|(q, _)| q == question) {
-                other.push((*question, 1));
+        for (question, orders) in oracle.asked() {
+            if question.gap != HOOK_ORDER || world.iter().any(|(q, _)| q == question) {
+                continue;
+            }
+            for answer in 1..*orders {
+                let mut other = world.clone();
+                other.push((*question, answer));
                 other.sort_unstable();
                 if !done.contains(&other) && done.len() < options.worlds_max {
                     done.push(other.clone());

@@ -37,10 +37,8 @@ pub(super) fn run_chains<'a>(
         rest = later;
         let mut group: Vec<&HookEntry> = group.iter().filter(|e| !is_idle(ns, hook, e)).collect();
         let known = group.iter().all(|e| is_known(e));
-        let mut order = Order::new(eng, ns, hook, first.nat);
-        if order.reversed {
-            group.reverse();
-        }
+        let order = Order::new(eng, ns, hook, first.nat, group.len());
+        order.arrange(&mut group);
         for (at, entry) in group.iter().enumerate() {
             let before = Seen::of(eng, skb);
             let accepted = chain(eng, ns, hook, skb, links, entry);

@@ -136,10 +136,8 @@ fn several<'a>(
         units.push(None);
     }
     let known = units.iter().all(|unit| unit.is_none_or(is_known));
-    let mut order = Order::new(eng, ns, hook, group.first().map(|e| e.priority));
-    if order.reversed {
-        units.reverse();
-    }
+    let order = Order::new(eng, ns, hook, group.first().map(|e| e.priority), units.len());
+    order.arrange(&mut units);
     for (at, unit) in units.iter().enumerate() {
         let before = Seen::of(eng, skb);
         let end = match unit {
@@ -168,11 +166,16 @@ fn several<'a>(
 /// for as soon as it may matter, which it does not where only the last one does anything, and ends the walk with that.
 pub(super) struct Order {
     question: Question,
-    pub reversed: bool,
+    orders: u8,
+    /// Number of the order in which they run.
+    answer: u8,
 }
 
+/// Entries of which all orders are tried; of more, their order and its reverse.
+const ARRANGED_MAX: usize = 4;
+
 impl Order {
-    pub fn new(eng: &Engine<'_>, ns: &Netns, hook: Hook, priority: Option<i32>) -> Order {
+    pub fn new(eng: &Engine<'_>, ns: &Netns, hook: Hook, priority: Option<i32>, entries: usize) -> Order {
         let priority = priority.unwrap_or(0) as u32 & 0xfff;
         let question = Question {
             gap: HOOK_ORDER,
@@ -180,16 +183,37 @@ impl Order {
         };
         Order {
             question,
-            reversed: eng.oracle.other_answer(question) == Some(1),
+            orders: match entries {
+                0..=ARRANGED_MAX => (1..=entries as u8).product(),
+                _ => 2,
+            },
+            answer: eng.oracle.other_answer(question).unwrap_or(0),
+        }
+    }
+
+    /// Puts them into the order of this world.
+    pub fn arrange<T>(&self, list: &mut Vec<T>) {
+        if list.len() > ARRANGED_MAX {
+            if self.answer > 0 {
+                list.reverse();
+            }
+            return;
+        }
+        let mut code = usize::from(self.answer);
+        let mut left = std::mem::take(list);
+        while !left.is_empty() {
+            let at = code % left.len();
+            code /= left.len();
+            list.push(left.remove(at));
         }
     }
 
     /// One of them has run: whether it was the last, ended the walk, and did anything to what another one sees.
-    pub fn ran(&mut self, eng: &mut Engine<'_>, last: bool, ended: bool, changed: bool) {
+    pub fn ran(&self, eng: &mut Engine<'_>, last: bool, ended: bool, changed: bool) {
         let matters = if last { changed && !ended } else { changed || ended };
         // An observer sees by the counters which of them ran.
-        if self.reversed || matters || eng.watch.is_some() {
-            eng.oracle.gap(self.question, 2);
+        if self.answer > 0 || matters || eng.watch.is_some() {
+            eng.oracle.gap(self.question, self.orders);
         }
     }
 }

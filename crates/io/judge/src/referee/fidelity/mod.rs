@@ -11,6 +11,7 @@ pub use page::page;
 use super::packets::{Options, Summary};
 use netwhy_model::fib::{RouteKind, RuleAction};
 use netwhy_model::link::{BridgePort, LinkKind};
+use netwhy_model::netfilter::nft::{Expr, Stmt};
 use netwhy_model::netfilter::{Match, SetType, Target};
 use netwhy_model::socket::Socket;
 use netwhy_sim::arrival::{ARP, CONNTRACK, ERRORS};
@@ -84,6 +85,13 @@ pub fn areas() -> Vec<Area> {
         area("match", "Matches of iptables", true, Match::NAMES.to_vec()),
         area("set", "Types of sets", true, SetType::NAMES.to_vec()),
         area("target", "Targets of iptables", false, Target::NAMES.to_vec()),
+        area(
+            "expr",
+            "Expressions of nftables that are compared",
+            true,
+            Expr::NAMES.to_vec(),
+        ),
+        area("stmt", "Statements of nftables", false, Stmt::NAMES.to_vec()),
         area(
             "conntrack",
             "What connection tracking says of a packet",

@@ -292,7 +292,8 @@ impl Table<'_> {
                 "meta pkttype {op}{}",
                 self.drawer.one(&["host", "broadcast", "{ host, multicast }"])
             ),
-            31 => format!("@nh,72,8 {op}{}", self.drawer.one(&["6", "17", "1"])),
+            // What nft makes of `!=` is not what it has loaded.
+            31 => format!("@nh,8,8 {}", self.drawer.one(&["0", "16", "252"])),
             32 => format!("@th,16,16 {op}{}", self.drawer.port()),
             33 => format!("tcp option maxseg size {op}{}", self.drawer.one(&["1-1000", "1460"])),
             _ => format!("ip saddr {op}@{CHANGED}"),
