@@ -6,6 +6,7 @@ use crate::facts::{host_node, some};
 use crate::registry::{Check, no_statics};
 use crate::report::Severity;
 use netwhy_model::netfilter::Target;
+use netwhy_model::netfilter::nft::Stmt;
 use netwhy_model::{Cluster, Netns, Patch};
 use netwhy_sim::{Detail, Outcome, Step};
 use std::collections::BTreeSet;
@@ -111,10 +112,18 @@ fn suspects(broken: &Broken<'_>) -> Vec<Candidate> {
 fn written(ns: &Netns) -> BTreeSet<IpAddr> {
     let tables = ns.netfilter.tables.iter();
     let rules = tables.flat_map(|t| &t.chains).flat_map(|c| &c.rules);
-    rules
-        .filter_map(|r| match &r.target {
-            Target::Dnat(range) => range.addrs.map(|(first, _)| first),
-            _ => None,
-        })
-        .collect()
+    let iptables = rules.filter_map(|r| match &r.target {
+        Target::Dnat(range) => range.addrs.map(|(first, _)| first),
+        _ => None,
+    });
+    let native = ns.netfilter.native.iter();
+    let stmts = native
+        .flat_map(|t| &t.chains)
+        .flat_map(|c| &c.rules)
+        .flat_map(|r| &r.stmts);
+    let nftables = stmts.filter_map(|stmt| match stmt {
+        Stmt::Nat(nat) => Some(nat.ends().into_iter().map(|(addr, _)| addr)),
+        _ => None,
+    });
+    iptables.chain(nftables.flatten()).collect()
 }

@@ -283,3 +283,19 @@ fn what_is_not_modelled_has_a_gap() {
     };
     assert!(matches!(&m.test, Test::Set(set) if set.unknown.is_some()));
 }
+
+#[test]
+fn destinations_that_nat_statements_name() {
+    let map = r#"{"dnat":{"family":"ip","addr":{"map":{"key":{"numgen":{"mode":"random","mod":2,"offset":0}},
+        "data":{"set":[[0,{"concat":["10.0.0.1",80]}],[1,{"concat":["10.0.0.2",90]}]]}}}}}"#;
+    let one = r#"{"dnat":{"family":"ip","addr":"10.0.0.1","port":80}}"#;
+    let addr = |last: u8| std::net::IpAddr::from([10, 0, 0, last]);
+    for (text, rest) in [(map, vec![(addr(2), Some(90))]), (one, Vec::new())] {
+        let Stmt::Nat(mut nat) = stmt(text) else { panic!() };
+        assert!(!nat.retarget((addr(1), 81), (addr(9), 99)));
+        assert!(nat.retarget((addr(1), 80), (addr(9), 99)));
+        let mut ends = nat.ends();
+        ends.retain(|end| *end != (addr(9), Some(99)));
+        assert_eq!(ends, rest);
+    }
+}

@@ -3,7 +3,7 @@
 use crate::build::netfilter::follow;
 use crate::cluster::Netns;
 use crate::family::Family;
-use crate::netfilter::nft::{NftChain, NftFamily};
+use crate::netfilter::nft::{NftChain, NftFamily, Stmt};
 use crate::netfilter::{Backend, Chain, HookFn, NatRange, Netfilter, Rule, Table, TableName, Target};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -93,6 +93,19 @@ pub(super) fn retarget(ns: &mut Netns, from: (IpAddr, u16), to: (IpAddr, u16)) {
             .any(|r| leads_to(&r.target, from))
         {
             retarget_table(Arc::make_mut(table), from, to);
+        }
+    }
+    for table in &mut netfilter.native {
+        let nats = table.chains.iter().flat_map(|c| &c.rules).flat_map(|r| &r.stmts);
+        let leads = |stmt: &Stmt| matches!(stmt, Stmt::Nat(nat) if nat.ends().contains(&(from.0, Some(from.1))));
+        if !nats.into_iter().any(leads) {
+            continue;
+        }
+        let rules = Arc::make_mut(table).chains.iter_mut().flat_map(|c| &mut c.rules);
+        for stmt in rules.flat_map(|r| &mut r.stmts) {
+            if let Stmt::Nat(nat) = stmt {
+                nat.retarget(from, to);
+            }
         }
     }
 }

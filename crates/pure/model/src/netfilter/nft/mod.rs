@@ -4,6 +4,7 @@
 //! registers, so that both families share all of it.
 
 mod bytes;
+mod ends;
 mod expr;
 mod place;
 mod set;
