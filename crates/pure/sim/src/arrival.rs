@@ -152,6 +152,8 @@ pub struct Reaction {
     pub known: Known,
     /// It is not known because of this.
     pub unknown: Option<GapId>,
+    /// Something that was not read was asked for on the way.
+    pub met: Option<GapId>,
 }
 
 /// Every way that the model reacts to the last of these frames, where it reacted to the earlier ones as `agrees` accepts:
@@ -163,9 +165,41 @@ pub fn react(
     options: &Options,
     agrees: &dyn Fn(usize, &[Event]) -> bool,
 ) -> Vec<Reaction> {
+    let mut all = explore(cluster, (known, script), options, agrees, Gaps::End);
+    all.iter_mut().for_each(|way| way.unknown = way.unknown.or(way.met));
+    all
+}
+
+/// The same where facts are missing: each gap that is met is tried every way, and only what ends at one is not known.
+pub fn react_to_gaps(
+    cluster: &Cluster,
+    known: &Known,
+    script: &[Arrival<'_>],
+    options: &Options,
+    agrees: &dyn Fn(usize, &[Event]) -> bool,
+) -> Vec<Reaction> {
+    explore(cluster, (known, script), options, agrees, Gaps::Fork)
+}
+
+/// What a gap does to the ways.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Gaps {
+    /// What met one is not known.
+    End,
+    /// All answers are tried.
+    Fork,
+}
+
+fn explore(
+    cluster: &Cluster,
+    (known, script): (&Known, &[Arrival<'_>]),
+    options: &Options,
+    agrees: &dyn Fn(usize, &[Event]) -> bool,
+    gaps: Gaps,
+) -> Vec<Reaction> {
     let mut worlds: Vec<World> = vec![Vec::new()];
     let mut done: Vec<World> = Vec::new();
-    let mut all = Vec::new();
+    let (mut all, mut cut) = (Vec::new(), None);
     while let Some(world) = worlds.pop() {
         let mut oracle = Oracle::new(world.clone());
         for _ in 0..options.paths_max {
@@ -178,21 +212,32 @@ pub fn react(
             }
         }
         // Which of two tables of one priority runs first is in no snapshot: both ways are possible.
-        for (question, orders) in oracle.asked() {
-            if question.gap != HOOK_ORDER || world.iter().any(|(q, _)| q == question) {
+        let forks = |question: &Question| question.gap == HOOK_ORDER || gaps == Gaps::Fork;
+        for (question, arity) in oracle.asked() {
+            if !forks(question) || world.iter().any(|(q, _)| q == question) {
                 continue;
             }
-            for answer in 1..*orders {
+            for answer in 1..*arity {
                 let mut other = world.clone();
                 other.push((*question, answer));
                 other.sort_unstable();
-                if !done.contains(&other) && done.len() < options.worlds_max {
-                    done.push(other.clone());
-                    worlds.push(other);
+                if done.contains(&other) {
+                    continue;
                 }
+                if done.len() >= options.worlds_max {
+                    cut = cut.or(Some(question.gap));
+                    continue;
+                }
+                done.push(other.clone());
+                worlds.push(other);
             }
         }
     }
+    // Too many combinations to try.
+    all.extend(cut.map(|gap| Reaction {
+        unknown: Some(gap),
+        ..Reaction::default()
+    }));
     all
 }
 
@@ -255,7 +300,8 @@ fn run(
         hits: last.hits,
         used: last.used,
         known,
-        unknown: undecided.or(met),
+        unknown: undecided,
+        met,
     })
 }
 

@@ -321,19 +321,19 @@ impl<'a> Engine<'a> {
         }
     }
 
-    /// A boolean fact; where it was not read, both values are worlds and `usual` is tried first.
-    pub fn flag(&mut self, fact: &Fact<bool>, usual: bool) -> bool {
+    /// A setting that is a switch; where it was not read, both values are worlds and `usual` is tried first.
+    pub fn flag(&mut self, about: u32, fact: &Fact<bool>, usual: bool) -> bool {
         match fact {
             Ok(value) => *value,
-            Err(gap) => (self.oracle.gap(Question { gap: *gap, about: 0 }, 2) == 0) == usual,
+            Err(gap) => (self.oracle.gap(Question { gap: *gap, about }, 2) == 0) == usual,
         }
     }
 
-    /// A small number; where it was not read, 0, 1 and 2 are worlds.
-    pub fn level(&mut self, fact: &Fact<u8>) -> u8 {
+    /// One that is a small number; where it was not read, 0, 1 and 2 are worlds.
+    pub fn level(&mut self, about: u32, fact: &Fact<u8>) -> u8 {
         match fact {
             Ok(value) => *value,
-            Err(gap) => self.oracle.gap(Question { gap: *gap, about: 0 }, 3),
+            Err(gap) => self.oracle.gap(Question { gap: *gap, about }, 3),
         }
     }
 
@@ -341,5 +341,35 @@ impl<'a> Engine<'a> {
         if !self.assumed.contains(&what) {
             self.assumed.push(what);
         }
+    }
+}
+
+/// A setting: one text has all of them, so that the gap alone does not say which is asked for.
+#[derive(Clone, Copy)]
+pub(crate) enum Key {
+    AcceptLocal,
+    ArpAnnounce,
+    ArpFilter,
+    ArpIgnore,
+    BridgeNfCall,
+    DisableIpv6,
+    DropUnicastInL2Multicast,
+    ForceForwarding,
+    Forwarding,
+    Forwarding6,
+    ProxyArp,
+    ProxyArpPvlan,
+    ProxyNdp,
+    RouteLocalnet,
+    RpFilter,
+    SendRedirects,
+    SharedMedia,
+    SrcValidMark,
+}
+
+impl Key {
+    /// [`Question::about`]: the setting of the link with this ifindex, 0 for all of them.
+    pub fn of(self, link: u32) -> u32 {
+        (self as u32 + 1) << 24 | link & 0xff_ffff
     }
 }

@@ -3,10 +3,20 @@
 //! Kernel: `br_fdb_find_rcu()`, `br_fdb_update()` (`net/bridge/br_fdb.c`, 6.18).
 
 use crate::engine::Engine;
+use crate::oracle::Question;
 use crate::state::Learned;
 use netwhy_model::Netns;
 use netwhy_model::link::Link;
 use netwhy_wire::Mac;
+
+/// [`fdb_find()`] for a frame: that the database was not read is a footnote of the answer.
+pub(super) fn br_fdb_find_rcu(eng: &mut Engine<'_>, ns: &Netns, bridge: &Link, mac: Mac) -> Option<u32> {
+    if let Err(gap) = &ns.fdb {
+        let about = bridge.index;
+        eng.oracle.gap(Question { gap: *gap, about }, 1);
+    }
+    fdb_find(eng, ns, bridge, mac)
+}
 
 /// Port of a MAC, or the bridge's own index; learned in this conversation or recorded. Where the database was not read,
 /// the answer is that of flooding, which reaches the same port.

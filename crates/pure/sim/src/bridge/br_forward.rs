@@ -3,7 +3,7 @@
 //! Kernel: `should_deliver()`, `br_forward()`, `br_flood()` (`br_forward.c`), `br_dev_xmit()` (`br_device.c`), 6.18.
 
 use super::br_arp_nd_proxy::br_do_proxy_suppress_arp;
-use super::br_fdb::fdb_find;
+use super::br_fdb::br_fdb_find_rcu;
 use super::br_netfilter::{Bridged, br_nf_forward_ip};
 use crate::dev::dev_queue_xmit;
 use crate::engine::Engine;
@@ -192,7 +192,7 @@ pub(crate) fn br_dev_xmit<'a>(eng: &mut Engine<'a>, ns: &'a Netns, bridge: &'a L
     if skb.eth_dst.is_multicast() {
         return br_flood_many(eng, ns, bridge, None, &skb);
     }
-    match fdb_find(eng, ns, bridge, skb.eth_dst) {
+    match br_fdb_find_rcu(eng, ns, bridge, skb.eth_dst) {
         Some(to) if to != bridge.index => br_forward(eng, ns, bridge, None, to, skb),
         Some(_) => eng.drop(ns, &skb, Stage::BrDevXmit, DropReason::NotSpecified),
         None => br_flood(eng, ns, bridge, None, skb),

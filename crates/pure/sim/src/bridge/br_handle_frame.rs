@@ -3,7 +3,7 @@
 //! Kernel: `br_handle_frame()`, `br_handle_frame_finish()`, `br_pass_frame_up()` (`net/bridge/br_input.c`, 6.18).
 
 use super::br_arp_nd_proxy::br_do_proxy_suppress_arp;
-use super::br_fdb::{br_fdb_update, fdb_find};
+use super::br_fdb::{br_fdb_find_rcu, br_fdb_update};
 use super::br_forward::{br_flood, br_flood_many, br_forward};
 use super::br_netfilter::{Bridged, br_nf_pre_routing};
 use crate::dev::deliver_skb;
@@ -59,7 +59,7 @@ pub(crate) fn br_handle_frame_finish<'a>(
         return br_pass_frame_up(eng, ns, bridge, skb, promisc);
     }
     let copy = promisc.then(|| skb.clone());
-    let to = fdb_find(eng, ns, bridge, skb.eth_dst);
+    let to = br_fdb_find_rcu(eng, ns, bridge, skb.eth_dst);
     if to == Some(bridge.index) {
         return br_pass_frame_up(eng, ns, bridge, skb, false);
     }

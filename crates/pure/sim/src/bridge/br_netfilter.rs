@@ -4,7 +4,7 @@
 //! (`net/bridge/br_netfilter_hooks.c`, 6.18). Kernel-facts trap 4, lab note 0003: the in link is the bridge, the port is only
 //! `physdev`; FORWARD is passed between ports even with forwarding off; a translated destination is routed here.
 
-use crate::engine::Engine;
+use crate::engine::{Engine, Key};
 use crate::neigh::{Resolved, neigh_resolve};
 use crate::nf::{Hooked, nf_hook};
 use crate::reason::{DropReason, Stage};
@@ -23,7 +23,7 @@ pub(super) enum Bridged {
 
 fn calls_iptables(eng: &mut Engine<'_>, ns: &Netns, bridge: &Link, skb: &Skb) -> bool {
     let fact = ns.bridge_nf_call_iptables(bridge.index, skb.family());
-    eng.flag(&fact, true)
+    eng.flag(Key::BridgeNfCall.of(bridge.index), &fact, true)
 }
 
 pub(super) fn br_nf_pre_routing<'a>(

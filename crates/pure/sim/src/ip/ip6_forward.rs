@@ -5,7 +5,7 @@
 
 use super::icmpv6_send::icmpv6_send;
 use super::ip6_output::ip6_output;
-use crate::engine::Engine;
+use crate::engine::{Engine, Key};
 use crate::nf::{Hooked, nf_hook};
 use crate::reason::{DropReason, Stage};
 use crate::route::{dst_mtu, is_link_local};
@@ -21,7 +21,9 @@ pub(super) fn ip6_forward<'a>(eng: &mut Engine<'a>, ns: &'a Netns, mut skb: Skb)
     let Some(route) = skb.route else { return };
     let Ok(links) = &ns.links else { return };
     let Some(link) = links.get(skb.dev) else { return };
-    if !eng.flag(&links.all6.forwarding, true) && !eng.flag(&link.conf6.force_forwarding, false) {
+    if !eng.flag(Key::Forwarding6.of(0), &links.all6.forwarding, true)
+        && !eng.flag(Key::ForceForwarding.of(link.index), &link.conf6.force_forwarding, false)
+    {
         return eng.drop(ns, &skb, Stage::Ip6Forward, DropReason::IpInAddrErrors);
     }
     if skb.pkt_type != PktType::Host {

@@ -3,7 +3,7 @@
 //! Kernel: `ip6_output()`, `ip6_finish_output()`, `ip6_fragment()` (`net/ipv6/ip6_output.c`, 6.18).
 
 use super::ip_local_out::is_clients;
-use crate::engine::Engine;
+use crate::engine::{Engine, Key};
 use crate::neigh::neigh_output;
 use crate::nf::{Hooked, nf_hook};
 use crate::reason::{DropReason, Stage};
@@ -17,7 +17,7 @@ pub(super) fn ip6_output<'a>(eng: &mut Engine<'a>, ns: &'a Netns, mut skb: Skb, 
     let Some(route) = skb.route else { return };
     skb.dev = route.dev;
     let link = ns.links.as_ref().ok().and_then(|l| l.get(route.dev));
-    if link.is_some_and(|l| eng.flag(&l.conf6.disable_ipv6, false)) {
+    if link.is_some_and(|l| eng.flag(Key::DisableIpv6.of(l.index), &l.conf6.disable_ipv6, false)) {
         return eng.drop(ns, &skb, Stage::Ip6Output, DropReason::Ipv6Disabled);
     }
     if nf_hook(eng, ns, Hook::PostRouting, &mut skb, iif, route.dev) == Hooked::Drop {

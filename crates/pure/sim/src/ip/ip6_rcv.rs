@@ -6,7 +6,7 @@
 use super::icmpv6_send::icmpv6_send;
 use super::ip_local_deliver::ip6_input;
 use super::ip6_forward::ip6_forward;
-use crate::engine::Engine;
+use crate::engine::{Engine, Key};
 use crate::nf::{Hooked, nf_hook};
 use crate::reason::{DropReason, Stage};
 use crate::route::{InputError, ip_route_input};
@@ -27,7 +27,7 @@ pub(super) fn ip6_rcv<'a>(eng: &mut Engine<'a>, ns: &'a Netns, mut skb: Skb) {
     let Some(link) = links.get(skb.dev) else {
         return eng.drop(ns, &skb, Stage::NetifReceiveSkb, DropReason::DevReady);
     };
-    if eng.flag(&link.conf6.disable_ipv6, false) {
+    if eng.flag(Key::DisableIpv6.of(link.index), &link.conf6.disable_ipv6, false) {
         return eng.drop(ns, &skb, Stage::Ip6RcvCore, DropReason::Ipv6Disabled);
     }
     let of_the_host = skb.src.is_loopback() || skb.dst.is_loopback();
@@ -35,7 +35,14 @@ pub(super) fn ip6_rcv<'a>(eng: &mut Engine<'a>, ns: &'a Netns, mut skb: Skb) {
         return eng.drop(ns, &skb, Stage::Ip6RcvCore, DropReason::IpInHdr);
     }
     let many = matches!(skb.pkt_type, PktType::Broadcast | PktType::Multicast);
-    if many && !skb.dst.is_multicast() && eng.flag(&link.conf6.drop_unicast_in_l2_multicast, false) {
+    if many
+        && !skb.dst.is_multicast()
+        && eng.flag(
+            Key::DropUnicastInL2Multicast.of(link.index),
+            &link.conf6.drop_unicast_in_l2_multicast,
+            false,
+        )
+    {
         return eng.drop(ns, &skb, Stage::Ip6RcvCore, DropReason::IpInHdr);
     }
     skb.parts.clear();

@@ -3,7 +3,7 @@
 //! Kernel: `ip_error()` (`net/ipv4/route.c`, 6.18). Lab note 0001.
 
 use super::icmp_send;
-use crate::engine::Engine;
+use crate::engine::{Engine, Key};
 use crate::reason::{DropReason, Stage};
 use crate::skb::{Errno, Skb};
 use netwhy_model::Netns;
@@ -11,7 +11,7 @@ use netwhy_wire::icmp;
 
 pub(crate) fn ip_error<'a>(eng: &mut Engine<'a>, ns: &'a Netns, skb: &Skb, errno: Errno) {
     let link = ns.links.as_ref().ok().and_then(|l| l.get(skb.dev));
-    let forwarding = link.is_none_or(|l| eng.flag(&l.conf.forwarding, true));
+    let forwarding = link.is_none_or(|l| eng.flag(Key::Forwarding.of(l.index), &l.conf.forwarding, true));
     if !forwarding {
         let reason = match errno {
             Errno::HostUnreach => DropReason::IpInAddrErrors,

@@ -7,7 +7,7 @@ use super::arp_process::{arp_answers, neigh_event_ns};
 use super::ndisc::{Ndisc, ndisc_answers, soliciting};
 use crate::bridge::{floods_many, proxied, should_deliver, takes_flood};
 use crate::dev::vxlan_carries;
-use crate::engine::Engine;
+use crate::engine::{Engine, Key};
 use crate::route::{inet_addr_onlink, inet_addr_type_dev, inet_select_addr};
 use crate::state::{Learned, Vtep};
 use netwhy_model::fib::{Fib, RouteKind};
@@ -70,12 +70,12 @@ fn announced(eng: &mut Engine<'_>, ns: &Netns, link: &Link, src: IpAddr, target:
     let own = matches!(inet_addr_type_dev(ns, src, 0), Ok(addr_type::LOCAL));
     // Where nothing but the host's own decides, the setting need not be known.
     let tells = own
-        && match link.conf.arp_announce {
-            _ if eng.watch.is_none() => true,
-            Ok(1) => inet_addr_onlink(link, target, Some(src)),
-            Ok(2) => false,
-            _ => true,
-        };
+        && (eng.watch.is_none()
+            || match eng.level(Key::ArpAnnounce.of(link.index), &link.conf.arp_announce) {
+                1 => inet_addr_onlink(link, target, Some(src)),
+                2 => false,
+                _ => true,
+            });
     if tells {
         return Some(src);
     }

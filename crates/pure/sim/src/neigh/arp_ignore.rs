@@ -2,7 +2,7 @@
 //!
 //! Kernel: `arp_ignore()`, `arp_filter()` (`net/ipv4/arp.c`), `confirm_addr_indev()` (`net/ipv4/devinet.c`), 6.18.
 
-use crate::engine::Engine;
+use crate::engine::{Engine, Key};
 use crate::route::{OutputKey, ip_route_output};
 use netwhy_model::Netns;
 use netwhy_model::link::{Ifaddr, Link};
@@ -11,7 +11,7 @@ use std::net::IpAddr;
 /// 1 wants the target on the very link, 2 also the sender in its subnet, 3 on any link, for more than this host.
 pub(super) fn arp_ignore(eng: &mut Engine<'_>, ns: &Netns, link: &Link, sender: IpAddr, target: IpAddr) -> bool {
     let own = |a: &Ifaddr| a.addr == target;
-    match eng.level(&link.conf.arp_ignore) {
+    match eng.level(Key::ArpIgnore.of(link.index), &link.conf.arp_ignore) {
         1 => !link.addrs.iter().any(own),
         2 => {
             let near = |a: &Ifaddr| in_subnet(a, target) && (sender.is_unspecified() || in_subnet(a, sender));
@@ -47,7 +47,7 @@ pub(super) fn arp_filter<'a>(
     sender: IpAddr,
     target: IpAddr,
 ) -> bool {
-    if !eng.flag(&link.conf.arp_filter, false) {
+    if !eng.flag(Key::ArpFilter.of(link.index), &link.conf.arp_filter, false) {
         return false;
     }
     let key = OutputKey {

@@ -5,7 +5,7 @@
 
 use super::arp_ignore::{arp_filter, arp_ignore};
 use crate::dev::dev_queue_xmit;
-use crate::engine::Engine;
+use crate::engine::{Engine, Key};
 use crate::reason::{DropReason, Stage};
 use crate::route::{InputError, inet_addr_type_dev, ip_route_input};
 use crate::skb::{Arp, DstKind, L4, PktType, Skb};
@@ -49,7 +49,8 @@ pub(crate) fn arp_rcv<'a>(eng: &mut Engine<'a>, ns: &'a Netns, link: &'a Link, s
 
 /// Neither a group nor the host itself is asked for.
 fn is_odd(eng: &mut Engine<'_>, link: &Link, tip: IpAddr) -> bool {
-    tip.is_multicast() || tip.is_loopback() && !eng.flag(&link.conf.route_localnet, false)
+    tip.is_multicast()
+        || tip.is_loopback() && !eng.flag(Key::RouteLocalnet.of(link.index), &link.conf.route_localnet, false)
 }
 
 /// Who asks is known by that; nobody is not.
@@ -111,7 +112,7 @@ pub(super) fn arp_answers<'a>(
 
 /// For what lies behind another link, if that is another medium.
 fn arp_fwd_proxy(eng: &mut Engine<'_>, ns: &Netns, link: &Link, out: u32) -> bool {
-    if !eng.flag(&link.conf.proxy_arp, false) {
+    if !eng.flag(Key::ProxyArp.of(link.index), &link.conf.proxy_arp, false) {
         return false;
     }
     // Hardly anybody sets it, and a text that does not list it says nothing.
@@ -131,7 +132,7 @@ fn arp_fwd_pvlan(eng: &mut Engine<'_>, link: &Link, sip: IpAddr, tip: IpAddr) ->
     // Only an observer is told more than a text without the setting says.
     let on = match link.conf.proxy_arp_pvlan {
         Err(_) if eng.watch.is_none() => false,
-        fact => eng.flag(&fact, false),
+        fact => eng.flag(Key::ProxyArpPvlan.of(link.index), &fact, false),
     };
     on && sip != tip
 }

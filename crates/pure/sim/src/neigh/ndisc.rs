@@ -3,7 +3,7 @@
 //! Kernel: `ndisc_solicit()`, `ndisc_recv_ns()`, `pndisc_is_router()` (`net/ipv6/ndisc.c`, 6.18). Solicitations and
 //! advertisements are ICMPv6 packets that pass the hooks of each host, and of bridges.
 
-use crate::engine::Engine;
+use crate::engine::{Engine, Key};
 use crate::nf::{Hooked, nf_hook};
 use crate::route::{ipv6_chk_addr, solicited_node};
 use crate::skb::{L4, Skb};
@@ -26,7 +26,7 @@ pub(super) fn soliciting(ns: &Netns, link: &Link, src: IpAddr) -> Option<IpAddr>
 
 /// Whether a solicitation that came in by a link is answered there.
 pub(super) fn ndisc_answers(eng: &mut Engine<'_>, ns: &Netns, link: &Link, target: IpAddr) -> bool {
-    if eng.flag(&link.conf6.disable_ipv6, false) {
+    if eng.flag(Key::DisableIpv6.of(link.index), &link.conf6.disable_ipv6, false) {
         return false;
     }
     ipv6_chk_addr(ns, target, link.index, true) || is_anycast(ns, link, target) || is_proxied(eng, ns, link, target)
@@ -49,8 +49,9 @@ fn is_proxied(eng: &mut Engine<'_>, ns: &Netns, link: &Link, target: IpAddr) -> 
     let listed = |n: &netwhy_model::neigh::Neighs| n.proxy.contains(&(link.index, target));
     let Ok(links) = &ns.links else { return false };
     ns.neigh.as_deref().is_ok_and(listed)
-        && (eng.flag(&links.all6.proxy_ndp, false) || eng.flag(&link.conf6.proxy_ndp, false))
-        && eng.flag(&link.conf6.forwarding, true)
+        && (eng.flag(Key::ProxyNdp.of(0), &links.all6.proxy_ndp, false)
+            || eng.flag(Key::ProxyNdp.of(link.index), &link.conf6.proxy_ndp, false))
+        && eng.flag(Key::Forwarding6.of(link.index), &link.conf6.forwarding, true)
 }
 
 /// A solicitation, or the advertisement that answers it.

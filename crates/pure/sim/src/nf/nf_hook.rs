@@ -55,7 +55,7 @@ pub(crate) fn nf_hook<'a>(
     }
     // nf_defrag_ipv4.c: ipv4_conntrack_defrag()
     let whole = tracks_here || nf.defrag && matches!(hook, Hook::PreRouting | Hook::LocalOut);
-    if whole && skb.frag.is_some() {
+    if whole && skb.frag.is_some() && (nf.defrag || is_tracked(eng, ns, nf.conntrack)) {
         let user = match hook {
             Hook::PreRouting => DefragUser::ConntrackIn,
             _ => DefragUser::ConntrackOut,
@@ -87,6 +87,21 @@ pub(crate) fn nf_hook<'a>(
     }
     Hooked::Accept
 }
+
+/// Rules that were not read may be the only ones that ask for connection tracking. Of a whole packet nobody sees that.
+fn is_tracked(eng: &mut Engine<'_>, ns: &Netns, conntrack: Option<Result<(), GapId>>) -> bool {
+    match conntrack {
+        None => false,
+        Some(Ok(())) => true,
+        Some(Err(gap)) => {
+            let about = CONNTRACK | ns.id.0;
+            eng.oracle.gap(Question { gap, about }, 2) == 0
+        }
+    }
+}
+
+/// [`Question::about`] of [`is_tracked()`].
+const CONNTRACK: u32 = 0xff << 24;
 
 /// Runs entries in order; tables of one priority in both orders where that can matter.
 fn run<'a>(

@@ -7,6 +7,7 @@
 use super::LOOPBACK;
 use super::inet_addr::fib_result_prefsrc;
 use crate::engine::Engine;
+use crate::oracle::Question;
 use crate::skb::{Errno, Skb};
 use crate::state::HopKey;
 use netwhy_model::fib::{Fib, FibRule, NextHop, Route, RouteKind, RuleAction};
@@ -64,6 +65,17 @@ const GOTO_MAX: usize = 4096;
 pub(crate) fn fib_lookup<'a>(eng: &mut Engine<'a>, ns: &'a Netns, key: &FibKey) -> Result<FibResult<'a>, FibError> {
     let family = Family::of(key.dst);
     let fib: &'a Fib = ns.fib_of(family).map_err(FibError::Unknown)?;
+    if let Some(gap) = fib.rules_assumed {
+        // Somebody looks into tables of their own.
+        if fib
+            .tables
+            .keys()
+            .any(|number| !(RT_TABLE_DEFAULT..=RT_TABLE_LOCAL).contains(number))
+        {
+            return Err(FibError::Unknown(gap));
+        }
+        eng.oracle.gap(Question { gap, about: 0 }, 1);
+    }
     if !fib.custom_rules && family == Family::Inet {
         return merged_lookup(eng, ns, fib, key);
     }

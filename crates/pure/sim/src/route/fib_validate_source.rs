@@ -3,7 +3,7 @@
 //! Kernel: `fib_validate_source()`, `__fib_validate_source()` (`fib_frontend.c`, 6.18). Kernel-facts trap 9.
 
 use super::fib_lookup::{FibError, FibKey, FibResult, fib_lookup};
-use crate::engine::Engine;
+use crate::engine::{Engine, Key};
 use crate::reason::DropReason;
 use crate::skb::Skb;
 use netwhy_model::fib::{FibRule, RouteKind};
@@ -31,15 +31,19 @@ pub(crate) fn fib_validate_source<'a>(
     oif: u32,
 ) -> Source {
     let src = skb.src;
-    let level = eng.level(&link.conf.rp_filter);
+    let level = eng.level(Key::RpFilter.of(link.index), &link.conf.rp_filter);
     // Back where it came from: whoever sends redirects has to know the route to the source.
-    let redirects = level == 0 && link.index == oif && eng.flag(&link.conf.send_redirects, true);
+    let redirects =
+        level == 0 && link.index == oif && eng.flag(Key::SendRedirects.of(link.index), &link.conf.send_redirects, true);
     if level == 0 && !redirects {
         const UNLOOKED: Source = Source::Good { near: false };
-        if eng.flag(&link.conf.accept_local, false) {
+        if eng.flag(Key::AcceptLocal.of(link.index), &link.conf.accept_local, false) {
             return UNLOOKED;
         }
-        let Ok(fib) = &ns.fib else { return UNLOOKED };
+        let fib = match &ns.fib {
+            Ok(fib) => fib,
+            Err(gap) => return Source::Unknown(*gap),
+        };
         if !fib.custom_local_routes && !fib.custom_rules {
             let own = ns.links.as_ref().is_ok_and(|l| l.holding(src).is_some());
             return if own {
@@ -74,7 +78,7 @@ pub(crate) const LOOPBACK: u32 = 1;
 
 /// `__fib_validate_source()`.
 fn full_check<'a>(eng: &mut Engine<'a>, ns: &'a Netns, link: &'a Link, key: FibKey, level: u8) -> Source {
-    let mark = if eng.flag(&link.conf.src_valid_mark, false) {
+    let mark = if eng.flag(Key::SrcValidMark.of(link.index), &link.conf.src_valid_mark, false) {
         key.mark
     } else {
         0
@@ -93,7 +97,7 @@ fn full_check<'a>(eng: &mut Engine<'a>, ns: &'a Netns, link: &'a Link, key: FibK
     match found.route.kind {
         RouteKind::Unicast => {}
         RouteKind::Local => {
-            if !eng.flag(&link.conf.accept_local, false) {
+            if !eng.flag(Key::AcceptLocal.of(link.index), &link.conf.accept_local, false) {
                 return Source::Bad(DropReason::IpLocalSource);
             }
         }

@@ -8,7 +8,7 @@ use super::fib_lookup::{FibError, FibKey, FibResult, fib_lookup};
 use super::fib_validate_source::{Source, fib_validate_source};
 use super::inet_addr::inet_addr_onlink;
 use super::ip6_route_input::ip6_route_input;
-use crate::engine::Engine;
+use crate::engine::{Engine, Key};
 use crate::reason::DropReason;
 use crate::skb::{Dst, DstKind, Errno, Skb};
 use crate::trace::Detail;
@@ -50,11 +50,13 @@ pub(crate) fn ip_route_input<'a>(
     if skb.dst.is_unspecified() {
         return martian(DropReason::IpInvalidDest);
     }
-    if (skb.src.is_loopback() || skb.dst.is_loopback()) && !eng.flag(&link.conf.route_localnet, false) {
+    if (skb.src.is_loopback() || skb.dst.is_loopback())
+        && !eng.flag(Key::RouteLocalnet.of(link.index), &link.conf.route_localnet, false)
+    {
         return martian(DropReason::IpLocalnet);
     }
     let found = fib_lookup(eng, ns, &FibKey::of(skb, link.index));
-    let forwarding = |eng: &mut Engine<'a>| eng.flag(&link.conf.forwarding, true);
+    let forwarding = |eng: &mut Engine<'a>| eng.flag(Key::Forwarding.of(link.index), &link.conf.forwarding, true);
     let found = match found {
         Ok(found) => found,
         Err(FibError::Unknown(gap)) => return Err(InputError::Unknown(gap)),
@@ -117,7 +119,7 @@ fn ip_route_input_mc<'a>(eng: &mut Engine<'a>, ns: &'a Netns, link: &'a Link, sk
     if skb.src.is_multicast() || is_broadcast(skb.src) {
         return martian(DropReason::IpInvalidSource);
     }
-    if skb.src.is_loopback() && !eng.flag(&link.conf.route_localnet, false) {
+    if skb.src.is_loopback() && !eng.flag(Key::RouteLocalnet.of(link.index), &link.conf.route_localnet, false) {
         return martian(DropReason::IpLocalnet);
     }
     to_many(eng, ns, link, skb)
@@ -128,8 +130,9 @@ const ALL_SYSTEMS: IpAddr = IpAddr::V4(Ipv4Addr::new(224, 0, 0, 1));
 
 /// `__mkroute_input()`: out by the link that it came in by. Only an observer sees what follows.
 fn may_redirect(eng: &mut Engine<'_>, link: &Link, skb: &Skb, gateway: Option<IpAddr>) -> bool {
-    eng.flag(&link.conf.send_redirects, true)
-        && (eng.flag(&link.conf.shared_media, true) || inet_addr_onlink(link, skb.src, gateway))
+    eng.flag(Key::SendRedirects.of(link.index), &link.conf.send_redirects, true)
+        && (eng.flag(Key::SharedMedia.of(link.index), &link.conf.shared_media, true)
+            || inet_addr_onlink(link, skb.src, gateway))
 }
 
 /// Whether the source's route leads straight to it.

@@ -7,7 +7,7 @@ use super::fib_lookup::{FibError, FibKey, fib_lookup};
 use super::inet_addr::fib_result_prefsrc;
 use super::ip_route_input::note_route;
 use super::ip6_route_output::ip6_route_output;
-use crate::engine::Engine;
+use crate::engine::{Engine, Key};
 use crate::skb::{Dst, DstKind, Errno, Skb};
 use netwhy_model::family::is_broadcast;
 use netwhy_model::fib::RouteKind;
@@ -90,7 +90,7 @@ pub(crate) fn ip_route_output<'a>(
     if let (true, Ok(links)) = (src.is_loopback(), &ns.links)
         && let Some(out) = links.get(hop.ifindex)
         && out.kind != LinkKind::Loopback
-        && !eng.flag(&out.conf.route_localnet, false)
+        && !eng.flag(Key::RouteLocalnet.of(out.index), &out.conf.route_localnet, false)
     {
         return Err(RouteError::Errno(Errno::Inval));
     }

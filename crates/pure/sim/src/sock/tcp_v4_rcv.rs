@@ -128,7 +128,9 @@ fn reset(eng: &mut Engine<'_>, ns: &Netns, skb: &Skb, flags: u8) {
 /// `tcp_v4_send_reset()`: only to what was sent to this host alone; it acknowledges what did not acknowledge itself.
 /// `ip_send_unicast_reply()` gives it the socket that refused, if one did.
 fn send_reset(eng: &mut Engine<'_>, ns: &Netns, skb: &Skb, flags: u8, held: bool) {
-    if flags & tcp::RST != 0 || skb.is_broadcast() && !held {
+    // A broadcast address is no source of a socket's; nobody is any.
+    let for_many = skb.is_broadcast() && !(held && skb.dst.is_unspecified());
+    if flags & tcp::RST != 0 || for_many {
         return;
     }
     eng.note(ns, skb, Detail::Reject { icmp: None });

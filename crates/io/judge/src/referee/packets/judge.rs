@@ -2,7 +2,7 @@
 
 use super::node::{Node, Reaction};
 use super::packet::Packet;
-use netwhy_sim::arrival::{Arrival, Event, Frame, Known, Reaction as Model, react};
+use netwhy_sim::arrival::{Arrival, Event, Frame, Known, Reaction as Model, Used, react, react_to_gaps};
 use netwhy_sim::{DropReason, Options, Stage};
 use netwhy_wire::Tuple;
 use std::collections::BTreeSet;
@@ -147,7 +147,25 @@ fn compare_with(node: &Node, talk: &Conversation, residue: &Residue, options: &O
             Some(text) => why.push(text),
         }
     }
-    if !fit.is_empty() {
+    if let Some(way) = fit.first_mut() {
+        if let Some(half) = &node.half {
+            let few = Options {
+                worlds_max: WORLDS_MAX,
+                ..*options
+            };
+            let ways = react_to_gaps(half, &residue.known, &script, &few, &agrees);
+            let fits = |w: &Model| w.unknown.is_some() || differs(node, &w.events, last, asked).is_none();
+            if !ways.iter().any(fits) {
+                let sure = ways.first().and_then(|w| differs(node, &w.events, last, asked));
+                let sure = sure.unwrap_or_else(|| "it knows no way".to_owned());
+                return Verdict::Disagree(format!("half read: kernel: {}; {sure}", say(last)));
+            }
+            way.used.push(Used {
+                area: "half read",
+                name: certainty(&ways),
+                outcome: "",
+            });
+        }
         return Verdict::Agree(fit);
     }
     why.dedup();
@@ -156,6 +174,20 @@ fn compare_with(node: &Node, talk: &Conversation, residue: &Residue, options: &O
         why.push("no way of the model gives what was seen of the earlier packets".to_owned());
     }
     Verdict::Disagree(format!("kernel: {}; {}", say(last), why.join("; or ")))
+}
+
+/// Combinations of what is unread that are tried.
+const WORLDS_MAX: usize = 24;
+
+/// What the model makes of a world that it has read in part.
+fn certainty(ways: &[Model]) -> &'static str {
+    let known = ways.iter().all(|w| w.unknown.is_none());
+    match (ways.iter().any(|w| w.unknown.or(w.met).is_some()), known) {
+        (false, _) => "nothing missed",
+        (true, true) if ways.iter().all(|w| w.events == ways[0].events) => "sure all the same",
+        (true, true) => "each way tried",
+        (true, false) => "not known",
+    }
 }
 
 /// What the kernel did, in words.

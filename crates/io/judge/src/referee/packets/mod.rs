@@ -16,6 +16,7 @@ mod tally;
 mod targets;
 mod topology;
 mod traffic;
+mod unread;
 
 pub use judge::{Conversation, Residue, Verdict, compare, say};
 pub use node::{Node, Reaction};
@@ -26,6 +27,7 @@ pub use shrink::{Case, shrink};
 pub use tally::Tally;
 pub use topology::{Topology, topology};
 pub use traffic::{Traffic, answer};
+pub use unread::Unread;
 
 use netwhy_model::{Cluster, GapId};
 

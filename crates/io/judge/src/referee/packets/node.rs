@@ -3,10 +3,11 @@
 use super::native::{CHANGED as DYNAMIC, TABLES};
 use super::packet::{Body, Packet};
 use super::sets::CHANGED;
+use super::unread::{self, Unread};
 use crate::world::{Drops, Recipe, World};
 use netwhy_model::link::LinkKind;
 use netwhy_model::netfilter::ChainId;
-use netwhy_model::{Cluster, NetnsId};
+use netwhy_model::{Cluster, Netns, NetnsId};
 use netwhy_sim::arrival::Frame;
 use netwhy_sim::trace::RuleRef;
 use netwhy_snapshot::Snapshot;
@@ -35,6 +36,9 @@ pub struct Node {
     snapshot: Snapshot,
     /// What the simulator knows of it.
     pub cluster: Cluster,
+    /// The same without what is left unread.
+    pub half: Option<Cluster>,
+    unread: Vec<Unread>,
     /// The namespace.
     pub netns: NetnsId,
     legacy: bool,
@@ -81,6 +85,8 @@ impl Node {
             world,
             snapshot,
             cluster,
+            half: None,
+            unread: Vec::new(),
             netns,
             legacy,
             changes: false,
@@ -107,6 +113,8 @@ impl Node {
             lines.iter().filter_map(|l| l.strip_prefix(head.as_str())).collect()
         };
         let (nft, legacy) = (of("iptables"), of("legacy"));
+        let unread = lines.iter().filter(|l| l.starts_with(unread::LINE)).map(|l| l.parse());
+        self.unread = unread.collect::<Result<_, _>>()?;
         self.restore("iptables-nft-restore", &nft)?;
         if self.legacy || !legacy.is_empty() {
             self.legacy = true;
@@ -286,37 +294,27 @@ impl Node {
     fn rebuild(&mut self) -> Result<(), String> {
         self.cluster = Cluster::build(self.snapshot.clone());
         self.netns = self.world.id(&self.cluster, NAME)?;
+        self.half = self.half_read();
         self.open_taps();
         Ok(())
+    }
+
+    /// `None` if all was read, or what was not is not there anyway.
+    fn half_read(&self) -> Option<Cluster> {
+        let dir = &self.cluster.ns(self.netns).dir;
+        let mut snapshot = self.snapshot.clone();
+        let taken = self.unread.iter().filter(|one| one.apply(&mut snapshot, dir)).count();
+        (taken > 0).then(|| Cluster::build(snapshot))
     }
 
     /// TAP devices are the wires of this test; to the product they are devices of an unknown program.
     fn open_taps(&mut self) {
         let names: Vec<&str> = self.world.taps.iter().map(|(_, name, _)| name.as_str()).collect();
-        let Some(ns) = self.cluster.netns.get_mut(self.netns.0 as usize) else {
-            return;
-        };
-        let ns = Arc::make_mut(ns);
-        if let (Ok(links), Ok(neigh)) = (&ns.links, &mut ns.neigh) {
-            let index = |name: &String| links.named(name).map(|l| l.index);
-            let proxies = self
-                .proxies
-                .iter()
-                .filter_map(|(addr, name)| Some((index(name)?, IpAddr::V4(*addr))));
-            Arc::make_mut(neigh).proxy = proxies.collect();
-        }
-        if let Ok(links) = &mut ns.links {
-            let links = Arc::make_mut(links);
-            let found: Vec<u32> = links
-                .iter()
-                .filter(|l| names.contains(&&*l.name))
-                .map(|l| l.index)
-                .collect();
-            for index in found {
-                if let Some(link) = links.get_mut(index) {
-                    link.kind = LinkKind::Device { segment: None };
-                }
-            }
+        for cluster in std::iter::once(&mut self.cluster).chain(&mut self.half) {
+            let Some(ns) = cluster.netns.get_mut(self.netns.0 as usize) else {
+                continue;
+            };
+            open_taps(Arc::make_mut(ns), &names, &self.proxies);
         }
     }
 
@@ -423,6 +421,28 @@ impl Node {
         let text = self.snapshot.text(&member).and_then(Result::ok).unwrap_or_default();
         let text = text.lines().nth(line.saturating_sub(1)).unwrap_or_default();
         format!("{:?} {} {text}", table.backend, table.name.as_str())
+    }
+}
+
+fn open_taps(ns: &mut Netns, names: &[&str], proxies: &[(Ipv4Addr, String)]) {
+    if let (Ok(links), Ok(neigh)) = (&ns.links, &mut ns.neigh) {
+        let index = |name: &String| links.named(name).map(|l| l.index);
+        let proxies = proxies.iter();
+        let proxies = proxies.filter_map(|(addr, name)| Some((index(name)?, IpAddr::V4(*addr))));
+        Arc::make_mut(neigh).proxy = proxies.collect();
+    }
+    if let Ok(links) = &mut ns.links {
+        let links = Arc::make_mut(links);
+        let found: Vec<u32> = links
+            .iter()
+            .filter(|l| names.contains(&&*l.name))
+            .map(|l| l.index)
+            .collect();
+        for index in found {
+            if let Some(link) = links.get_mut(index) {
+                link.kind = LinkKind::Device { segment: None };
+            }
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use super::shrink::Case;
 use super::tally::Tally;
 use super::topology::topology;
 use super::traffic::{Traffic, answer};
+use super::unread::Unread;
 use crate::world::Drops;
 use netwhy_lab::Random;
 use netwhy_sim::arrival::{Event, Known, Reaction as Model};
@@ -177,6 +178,9 @@ fn world(seed: u64, options: &Options, drops: &mut Drops) -> Summary {
         };
         if lines.is_empty() || own.one_in(4) {
             lines.extend(rules(&mut random, &topology, backends));
+        }
+        if own.one_in(5) {
+            lines.push(Unread::draw(&mut own).to_string());
         }
         let began = Instant::now();
         if let Err(why) = node.load(&lines, drops) {

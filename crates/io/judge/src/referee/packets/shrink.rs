@@ -4,6 +4,7 @@ use super::judge::{Conversation, Residue, Verdict, compare};
 use super::node::Node;
 use super::packet::Packet;
 use super::tally::Tally;
+use super::unread;
 use crate::world::Drops;
 use std::time::{Duration, Instant};
 
@@ -102,7 +103,7 @@ impl Case {
 }
 
 fn is_rule(line: &str) -> bool {
-    ["n iptables ", "n legacy ", "n nft "]
+    ["n iptables ", "n legacy ", "n nft ", unread::LINE]
         .iter()
         .any(|tool| line.starts_with(tool))
 }
