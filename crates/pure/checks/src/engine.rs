@@ -102,6 +102,7 @@ fn sweep(cluster: &Cluster, list: Vec<Promise>, options: &CheckOptions, classes:
     }
     let mut search = Search::new(cluster, options.counterfactuals);
     let mut explained: Vec<BrokenPromise> = Vec::new();
+    let mut excused: Vec<(Promise, End)> = Vec::new();
     for promise in broken {
         let at = trace(cluster, &promise.flow, &Options::default());
         let Verdict::Broken(which) = judge(&promise, &at) else {
@@ -110,12 +111,23 @@ fn sweep(cluster: &Cluster, list: Vec<Promise>, options: &CheckOptions, classes:
         let causes = search.causes(&promise);
         let end = at.outcomes[which].end.clone();
         if causes.is_empty() && is_excused(&promise, &kept) {
-            *refused.entry(excuse(&promise).to_owned()).or_default() += promise.members;
+            excused.push((promise, end));
             continue;
         }
         explained.push(BrokenPromise { promise, end, causes });
     }
     disqualify(&mut search, &mut explained, &kept, options);
+    let causes = distinct(&explained);
+    for (promise, end) in excused {
+        match causes.iter().find(|set| heals(&mut search, set, &promise)) {
+            Some(set) => explained.push(BrokenPromise {
+                promise,
+                end,
+                causes: vec![set.clone()],
+            }),
+            None => *refused.entry(excuse(&promise).to_owned()).or_default() += promise.members,
+        }
+    }
     report.coverage.kept = kept.iter().map(|p| p.members).sum();
     report.coverage.broken = explained.iter().map(|b| b.promise.members).sum();
     report.coverage.unexplained = explained
@@ -128,6 +140,26 @@ fn sweep(cluster: &Cluster, list: Vec<Promise>, options: &CheckOptions, classes:
     report.gaps = gaps.into_iter().collect();
     report.deciding = deciding.into_iter().collect();
     report.assumed = assumed.into_iter().map(|a| assumption(cluster, &a)).collect();
+}
+
+/// What breaks promises of others, each once.
+fn distinct(explained: &[BrokenPromise]) -> Vec<CauseSet> {
+    let name = |set: &CauseSet| set.iter().map(key).collect::<Vec<_>>().join(" + ");
+    let sets = explained.iter().flat_map(|b| &b.causes);
+    let sets: BTreeMap<String, &CauseSet> = sets.map(|set| (name(set), set)).collect();
+    sets.into_values().take(CAUSES_TRIED).cloned().collect()
+}
+
+/// Causes that are tried at promises that could be somebody's will.
+const CAUSES_TRIED: usize = 32;
+
+/// A promise that a policy may refuse is broken by a cause of others if that cause alone breaks it: no policy then does.
+fn heals(search: &mut Search<'_>, set: &CauseSet, promise: &Promise) -> bool {
+    let quiet = Options {
+        steps: false,
+        ..Options::default()
+    };
+    !set.is_empty() && judge(promise, &trace(search.with(set), &promise.flow, &quiet)) == Verdict::Kept
 }
 
 /// Broken, without a cause, and nobody's fault that netwhy could name: a policy whose verdict is not evaluated, or a way out
