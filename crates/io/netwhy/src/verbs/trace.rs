@@ -145,7 +145,7 @@ fn without_packets(cluster: &Cluster, promise: &Promise) -> Vec<FindingView> {
 }
 
 /// How names are spelled.
-const NAMES: &str = "SRC: pod/NS/NAME node/NAME outside/NAME · DST: the same with :PORT, svc/NS/NAME:PORT, IP:PORT\n\
+const NAMES: &str = "SRC: pod/NS/NAME node/NAME outside/NAME · DST: the same with :PORT, svc/NS/NAME:PORT, IP:PORT, [IPv6]:PORT\n\
                      a name without a namespace is looked up in that of -n NS";
 
 fn not_read(cluster: &Cluster, peer: &Peer) -> anyhow::Error {

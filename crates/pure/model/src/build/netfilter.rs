@@ -160,6 +160,7 @@ fn assemble(
             }
             used |= native.conntrack;
             maybe = maybe.or(native.cut);
+            netfilter.arp = netfilter.arp.or(native.arp);
         }
     }
     if let Some(gap) = ipvs {

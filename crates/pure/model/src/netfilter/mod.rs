@@ -52,6 +52,8 @@ pub struct Netfilter {
     pub inet: Stack,
     /// What runs for packets of IPv6.
     pub inet6: Stack,
+    /// Tables of family arp that may drop or change ARP are not modelled.
+    pub arp: Option<GapId>,
 }
 
 /// What netfilter does with the packets of one family.

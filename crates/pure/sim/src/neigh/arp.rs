@@ -8,6 +8,7 @@ use super::ndisc::{Ndisc, ndisc_answers, soliciting};
 use crate::bridge::{floods_many, proxied, should_deliver, takes_flood};
 use crate::dev::vxlan_carries;
 use crate::engine::{Engine, Key};
+use crate::oracle::Question;
 use crate::route::{inet_addr_onlink, inet_addr_type_dev, inet_select_addr};
 use crate::state::{Learned, Vtep};
 use netwhy_model::fib::{Fib, RouteKind};
@@ -38,6 +39,9 @@ pub(super) fn arp_ask<'a>(eng: &mut Engine<'a>, ns: &'a Netns, link: &'a Link, s
     if sender.is_none() && family == Family::Inet6 {
         return Answer::Nobody;
     }
+    if let Some(gap) = is_filtered(eng, ns) {
+        return Answer::Unknown(gap);
+    }
     let mut ask = Ask {
         sender: sender.unwrap_or(family.any()),
         sender_mac: link.mac,
@@ -63,6 +67,12 @@ pub(super) fn arp_ask<'a>(eng: &mut Engine<'a>, ns: &'a Netns, link: &'a Link, s
         (None, None) if ask.open => Answer::Left,
         (None, None) => Answer::Nobody,
     }
+}
+
+/// Tables of family arp run at `NF_ARP_OUT` and `NF_ARP_IN`: what they do is not known.
+fn is_filtered(eng: &mut Engine<'_>, ns: &Netns) -> Option<GapId> {
+    let gap = ns.netfilter.arp?;
+    (eng.oracle.gap(Question { gap, about: 0 }, 2) == 1).then_some(gap)
 }
 
 /// `arp_announce`: by whose address the host asks.
@@ -281,6 +291,10 @@ impl Ask {
             return;
         }
         if link.noarp || cannot_answer(ns, link, self.target) {
+            return;
+        }
+        if let Some(gap) = is_filtered(eng, ns) {
+            self.unknown = Some(gap);
             return;
         }
         match arp_answers(eng, ns, link, self.sender, self.target) {

@@ -164,3 +164,18 @@ fn the_order_of_equal_priorities_matters_only_where_it_does() {
     let answer = ask(&one, 6, "10.96.0.10:80");
     assert_eq!((answer.first().client, answer.deciding.len()), (ClientSees::Ok, 0));
 }
+
+/// Where others have a port, a ping has its checksum: one value of 65,536 is no answer of a diagnosis.
+#[test]
+fn what_has_no_port_is_not_in_a_map_of_ports() {
+    let key = r#"{"concat":[{"payload":{"protocol":"ip","field":"daddr"}},{"meta":{"key":"l4proto"}},{"payload":{"protocol":"th","field":"dport"}}]}"#;
+    let map = |proto: &str| {
+        let elem = format!(r#"[{{"concat":["10.2.0.2","{proto}",80]}},{{"drop":null}}]"#);
+        let vmap = format!(r#"{{"vmap":{{"key":{key},"data":{{"set":[{elem}]}}}}}}"#);
+        let answer = ask(&router("", &[FORWARD], &[("f", &vmap)]), 1, "10.2.0.2:0");
+        (shares(&answer), answer.deciding)
+    };
+    let passes = (vec![(ClientSees::Ok, 1.0, true)], Vec::new());
+    assert_eq!(map("tcp"), passes);
+    assert_eq!(map("icmp"), passes);
+}

@@ -154,3 +154,23 @@ fn the_order_of_two_backends_is_a_gap_of_its_own() {
     let answer = ask(&Cluster::build(snapshot), 6, "10.2.0.2:80");
     assert_eq!(answer.deciding, [HOOK_ORDER]);
 }
+
+/// Who is asked for by ARP must hear it, and be heard.
+#[test]
+fn tables_of_arp_decide_where_a_neighbour_is_asked_for() {
+    let with = |verdict: &str| {
+        let mut snapshot = bundle("");
+        let chain = r#"{"chain":{"family":"arp","table":"f","name":"in","type":"filter","hook":"input","prio":0,"policy":"accept"}}"#;
+        let rule = format!(
+            r#"{{"rule":{{"family":"arp","table":"f","chain":"in","handle":2,"expr":[{{"{verdict}":null}}]}}}}"#
+        );
+        let text = format!(r#"{{"nftables":[{{"table":{{"family":"arp","name":"f"}}}},{chain},{rule}]}}"#);
+        snapshot.insert("nodes/r/host/nft.json", text);
+        let cluster = Cluster::build(snapshot);
+        let answer = ask(&cluster, 6, "10.2.0.2:80");
+        let why = |gap: &netwhy_model::GapId| cluster.gaps.get(*gap).why.clone();
+        answer.deciding.iter().map(why).collect::<Vec<_>>()
+    };
+    assert!(with("accept").is_empty());
+    assert_eq!(with("drop"), ["native nftables table arp f chain in is not modelled"]);
+}

@@ -7,7 +7,7 @@ use netwhy_model::link::{Link, LinkKind};
 use netwhy_model::netfilter::Hook;
 use netwhy_model::{Cluster, Netns, NetnsId, NetnsKind};
 use netwhy_sim::trace::RuleRef;
-use netwhy_sim::{ClientSees, Detail, Disposition, DropReason, Outcome, Step, Trace};
+use netwhy_sim::{ClientSees, Detail, Disposition, DropReason, Outcome, Stage, Step, Trace};
 use serde::Serialize;
 use std::net::SocketAddr;
 
@@ -302,7 +302,10 @@ impl Walk<'_> {
         let o = self.outcome;
         let note = match (reason, o.end.disposition) {
             (DropReason::IpInAddrErrors, _) => format!("{}, no ICMP is sent", reason.as_str()),
-            (DropReason::NoSocket, Disposition::Rejected) => "NO_SOCKET, a reset goes back".to_owned(),
+            (DropReason::NoSocket, Disposition::Rejected) => match o.end.stage {
+                Stage::UdpRcv | Stage::Udp6LibRcv => "NO_SOCKET, an ICMP error goes back".to_owned(),
+                _ => "NO_SOCKET, a reset goes back".to_owned(),
+            },
             (_, Disposition::Rejected) => format!("{}, the client is told", reason.as_str()),
             _ => reason.as_str().to_owned(),
         };

@@ -38,6 +38,8 @@ pub(super) struct Native {
     pub hooks: Vec<(Hook, i32, Option<i32>, HookFn)>,
     /// A rule that is not evaluated needs connection tracking.
     pub conntrack: bool,
+    /// A table of family arp may do something.
+    pub arp: Option<GapId>,
     /// Something of the text could not be read.
     pub cut: Option<GapId>,
     /// Rules that the text of iptables-nft shows otherwise than they are.
@@ -113,6 +115,9 @@ pub(super) fn build(
         let Some(family) = NftFamily::named(&table.family) else {
             continue;
         };
+        if (family, of) == (NftFamily::Arp, Family::Inet) && !table.flags.iter().any(|f| f == "dormant") {
+            native.arp = native.arp.or_else(|| arp(ctx, &path, &index, chains_of(&rules, table)));
+        }
         let layer2 = matches!(family, NftFamily::Netdev | NftFamily::Bridge);
         if !family.has(of) && !layer2 || table.flags.iter().any(|f| f == "dormant") {
             continue;
@@ -158,6 +163,21 @@ pub(super) fn of_iptables(family: Family) -> &'static str {
 fn chains_of<'r>(rules: &'r Ruleset, table: &'r Table) -> impl Iterator<Item = &'r Chain> {
     let own = |c: &&Chain| c.family == table.family && c.table == table.name;
     rules.chains.iter().filter(own)
+}
+
+/// The gap of a base chain that may keep ARP from being heard.
+fn arp<'r>(
+    ctx: &mut Ctx<'_>,
+    path: &str,
+    index: &Index<'r>,
+    mut chains: impl Iterator<Item = &'r Chain>,
+) -> Option<GapId> {
+    let chain = chains.find(|chain| chain.hook.is_some() && index.effect(chain) != Effect::Nothing)?;
+    let text = format!(
+        "native nftables table arp {} chain {} is not modelled",
+        chain.table, chain.name
+    );
+    Some(ctx.gaps.add(path, text))
 }
 
 /// Base chains that are not evaluated.

@@ -299,3 +299,20 @@ fn destinations_that_nat_statements_name() {
         assert_eq!(ends, rest);
     }
 }
+
+#[test]
+fn tables_of_arp_are_a_gap_where_they_do_something() {
+    let arp = |rules: &str| {
+        let chain = r#"{"chain":{"family":"arp","table":"f","name":"in","type":"filter","hook":"input","prio":0,"policy":"accept"}}"#;
+        let text = format!(r#"{{"nftables":[{{"table":{{"family":"arp","name":"f"}}}},{chain}{rules}]}}"#);
+        let c = alone(&[("nft.json", &text), ("iptables-save", ""), ("iptables-legacy-save", "")]);
+        let gap = only(&c).netfilter.arp;
+        gap.map(|gap| c.gaps.get(gap).why.clone())
+    };
+    let rule =
+        |what: &str| format!(r#",{{"rule":{{"family":"arp","table":"f","chain":"in","handle":2,"expr":[{what}]}}}}"#);
+    assert_eq!(arp(""), None);
+    assert_eq!(arp(&rule(r#"{"counter":null}"#)), None);
+    let why = "native nftables table arp f chain in is not modelled";
+    assert_eq!(arp(&rule(r#"{"drop":null}"#)).as_deref(), Some(why));
+}

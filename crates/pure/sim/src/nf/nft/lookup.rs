@@ -3,7 +3,7 @@
 //! Kernel: `nft_lookup_eval()` (`nft_lookup.c`).
 
 use super::change::Changed;
-use super::reg::Reg;
+use super::reg::{ANY_PORT, Reg};
 use super::{At, Load, load};
 use crate::engine::Engine;
 use crate::skb::Skb;
@@ -88,7 +88,8 @@ fn find_any<'s>(eng: &mut Engine<'_>, set: &'s NftSet, key: &Reg, place: usize, 
         }
         some.push(elem);
     }
-    if some.is_empty() {
+    // One value of 65,536: an observer has to know, a diagnosis must not tell.
+    if some.is_empty() || any == ANY_PORT && eng.watch.is_none() {
         return set.rest().into();
     }
     match some.get(eng.oracle.one_of(some.len() as u32 + 1)) {

@@ -3,6 +3,9 @@
 use netwhy_model::netfilter::Ports;
 use netwhy_model::netfilter::nft::{BitOp, Bytes};
 
+/// All values of two bytes.
+pub(super) const ANY_PORT: Ports = (0, u16::MAX);
+
 /// Bytes, and where a port stands among them that may be any of these.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::nf) struct Reg {
@@ -17,6 +20,14 @@ impl From<Bytes> for Reg {
 }
 
 impl Reg {
+    /// Two bytes of which nothing is known.
+    pub fn any_port() -> Reg {
+        Reg {
+            bytes: Bytes::number(0, 2),
+            any: Some((0, ANY_PORT)),
+        }
+    }
+
     /// The same with a certain port.
     pub fn with(&self, port: u16) -> Bytes {
         let mut bytes = self.bytes;
