@@ -2,7 +2,7 @@
 
 use crate::api::Api;
 use crate::conn::Conns;
-use crate::fact::{Fact, Gaps};
+use crate::fact::{Fact, GapId, Gaps};
 use crate::family::Family;
 use crate::fib::Fib;
 use crate::link::Links;
@@ -137,6 +137,21 @@ impl Cluster {
         } else {
             None
         }
+    }
+
+    /// Why the namespace is not known that an address leads to by what the API says of pods and nodes; `None` if it is
+    /// known, or the API gives the address to nobody.
+    #[must_use]
+    pub fn unread_holder(&self, addr: IpAddr) -> Option<GapId> {
+        let unread = |id: NetnsId| self.ns(id).links.as_ref().err().copied();
+        let holds = |n: &&Node| n.internal_ips.contains(&addr) || n.pod_cidrs.iter().any(|net| net.contains(&addr));
+        let node = self.nodes.iter().find(holds).and_then(|n| n.host);
+        if let Some(gap) = node.and_then(unread) {
+            return Some(gap);
+        }
+        let mut pods = self.api.pods.iter().flatten().filter(|p| !p.host_network);
+        let pod = pods.find(|p| p.ips.contains(&addr))?;
+        unread(self.pod_netns(&pod.namespace, &pod.name)?)
     }
 
     /// The namespace of a host outside the cluster.

@@ -290,6 +290,10 @@ impl<'a> Engine<'a> {
 
     /// The packet goes where the model does not reach.
     pub fn left(&mut self, ns: &Netns, skb: &Skb, to: IpAddr) {
+        // Whoever should receive it was not read.
+        if let Some(gap) = self.cluster.unread_holder(skb.dst) {
+            return self.unknown(ns, skb, Stage::DevQueueXmit, gap);
+        }
         self.note(ns, skb, Detail::Left { to });
         if skb.main && self.end.is_none() {
             self.end = Some(End {
