@@ -127,7 +127,7 @@ pub struct TraceArgs {
     /// Client: pod/NS/NAME, node/NAME or outside/NAME
     #[arg(value_name = "SRC", required_unless_present = "flows")]
     pub src: Option<String>,
-    /// Destination: svc/NS/NAME:PORT, pod/NS/NAME:PORT, node/NAME:PORT, IP:PORT or [IPv6]:PORT
+    /// Destination: svc/NS/NAME:PORT, pod/NS/NAME:PORT, node/NAME:PORT or IP:PORT (IPv6 in brackets)
     #[arg(value_name = "DST", required_unless_present = "flows")]
     pub dst: Option<String>,
     /// Protocol: tcp, udp or icmp

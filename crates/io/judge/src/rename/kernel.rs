@@ -14,9 +14,11 @@ impl Renaming {
             let mut words: Vec<String> = Vec::new();
             for word in self.text(line).split(' ') {
                 let after_option = words.last().is_some_and(|last| PORT_OPTIONS.contains(&last.as_str()));
-                words.push(match after_option {
-                    true => self.port_list(word),
-                    false => word.to_owned(),
+                words.push(match word.rsplit_once("]:") {
+                    _ if after_option => self.port_list(word),
+                    // An address of IPv6, which keeps its name, with a port.
+                    Some((host, port)) if host.starts_with('[') => format!("{host}]:{}", self.port_list(port)),
+                    _ => word.to_owned(),
                 });
             }
             words.join(" ")
